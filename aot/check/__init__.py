@@ -1,0 +1,1 @@
+"""Checks that an artifact, a model or a running server must pass."""
