@@ -1,0 +1,1 @@
+"""From an artifact to what a cluster is told."""
