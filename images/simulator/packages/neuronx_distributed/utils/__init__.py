@@ -1,0 +1,3 @@
+"""SIMULATED ``neuronx_distributed.utils``."""
+
+from .utils import hardware as hardware

@@ -1,0 +1,1 @@
+"""SIMULATED ``neuronx_distributed_inference.models.qwen3``."""

@@ -1,0 +1,5 @@
+"""SIMULATED neuronxcc."""
+
+from aot_simulator.toolchains import current
+
+__version__ = current().version("neuronx-cc")

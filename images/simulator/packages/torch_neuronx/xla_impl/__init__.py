@@ -1,0 +1,1 @@
+"""SIMULATED ``torch_neuronx.xla_impl``."""
