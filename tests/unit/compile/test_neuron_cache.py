@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from aot.compile.neuron_cache import entries, purge_failed
 from aot.errors import AotError, ErrorId
+from tests.support.ordinary_user import ordinary_user
 
 VERSION = "neuronxcc-2.23.6484.0+3b612583"
 
@@ -62,10 +62,11 @@ def test_a_linked_module_is_left_alone(cache: Path, tmp_path_factory: pytest.Tem
     assert target.is_dir()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may remove anything")
-def test_an_entry_that_cannot_be_removed_is_reported(cache: Path) -> None:
-    (cache / VERSION).chmod(0o555)
-    with pytest.raises(AotError) as problem:
-        purge_failed(cache)
-    (cache / VERSION).chmod(0o755)
+def test_an_entry_that_cannot_be_removed_is_reported() -> None:
+    with ordinary_user() as cache:
+        entry(cache, "MODULE_a+1", log=b"x")
+        (cache / VERSION).chmod(0o555)
+        with pytest.raises(AotError) as problem:
+            purge_failed(cache)
+        (cache / VERSION).chmod(0o755)
     assert problem.value.error_id is ErrorId.STORE_UNWRITABLE

@@ -10,6 +10,7 @@ import pytest
 
 from aot.errors import AotError, ErrorId
 from aot.model import fetch
+from tests.support.ordinary_user import ordinary_user
 
 CONFIG = {"model_type": "qwen3", "rope_theta": 1000000, "rms_norm_eps": 1e-06, "attention_dropout": 0.0}
 
@@ -160,13 +161,12 @@ def test_a_dangling_symlink(tmp_path: Path) -> None:
         fetch(str(tmp_path / "link"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_directory(model: Path) -> None:
-    model.chmod(0)
-    try:
-        with refused(ErrorId.MODEL_UNREADABLE, "Permission denied"):
+def test_an_unreadable_directory() -> None:
+    with ordinary_user() as home:
+        model = home / "model"
+        model.mkdir(mode=0)
+        with refused(ErrorId.MODEL_UNREADABLE, "Permission denied", str(model)):
             fetch(str(model))
-    finally:
         model.chmod(0o700)
 
 
