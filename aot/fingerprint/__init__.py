@@ -28,6 +28,8 @@ __all__ = [
     "parse_request",
 ]
 
+OFFLINE = "HF_HUB_OFFLINE"
+_TRUE = ("1", "ON", "YES", "TRUE")  # huggingface_hub.constants.ENV_VARS_TRUE_VALUES
 _UPSTREAM_RAISES = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
@@ -50,6 +52,11 @@ def compute(request: FingerprintRequest, profile: Mapping[str, Any]) -> Fingerpr
 
 def _compute(request: FingerprintRequest, profile: Mapping[str, Any]) -> Fingerprint:
     _refuse_unsupported(request, profile)
+    if request.env.get(OFFLINE, "").upper() in _TRUE and not request.model_dir.startswith((".", "/")):
+        raise NotCovered(
+            f"with {OFFLINE} vLLM puts the path of the cached snapshot in place of a hub id, and that path is hashed",
+            "give the path of the model's directory as model_dir",
+        )
     hf = hf_config.load(request.hf_config, request.model_dir, profile["transformers"])
     settings = engine_settings.resolve(request, hf, profile["engine"])
     model_class = _model_class(settings.architecture, profile)

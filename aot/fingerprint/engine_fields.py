@@ -20,6 +20,7 @@ _DEFAULTS: dict[str, Any] = {
     "data_parallel_size": 1,
     "enable_expert_parallel": False,
     "quantization": None,
+    "trust_remote_code": False,
     "decode_context_parallel_size": 1,
     "max_model_len": None,
     "max_num_seqs": None,
@@ -50,28 +51,29 @@ def checked(given: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[dict[s
             raise Refused(f"this release of vLLM has no argument {name!r}", "remove it")
         if name not in _DEFAULTS and not _is_harmless(name, value, fields[name]):
             uncovered.append(name)
-    if given.get("speculative_config") is not None and not is_ngram_speculation(given["speculative_config"]):
+    speculation = given.get("speculative_config")
+    if speculation is not None and not isinstance(speculation, dict):
+        raise Refused("speculative_config is not an object", "give --speculative-config as a JSON object")
+    if speculation is not None and not is_ngram_speculation(speculation):
         uncovered.append("speculative_config")
     return {**_DEFAULTS, **{name: given[name] for name in _DEFAULTS.keys() & given.keys()}}, uncovered
 
 
 def _is_harmless(name: str, value: Any, field: Mapping[str, Any]) -> bool:
     """Whether vLLM accepts the value without an effect on the hash; False where that is not known."""
-    if any(value == one and type(value) is type(one) for one in field.get("neutral", ())):
+    kind = field["type"]
+    if kind == "any" or any(value == one and type(value) is type(one) for one in field.get("neutral", ())):
         return True
     if value is None:
         if field.get("nullable"):
             return True
         raise Refused(f"{name} may not be null: vLLM refuses it", f"leave {name} out")
-    kind = field["type"]
-    if kind == "any":
-        return True
     if kind == "uncovered":
         return False
     read = _READERS[kind](name, value, field)
     if read in field.get("refused", ()):
         raise Refused(f"{name} {value!r} is refused by vLLM on Neuron", f"leave {name} out")
-    return read not in field.get("uncovered", ())
+    return not field.get("effect_unknown") and read not in field.get("uncovered", ())
 
 
 def _number(read: Callable[[str, Any], Any]) -> Callable[[str, Any, Mapping[str, Any]], Any]:
@@ -82,7 +84,7 @@ def _number(read: Callable[[str, Any], Any]) -> Callable[[str, Any, Mapping[str,
         outside = (
             ("minimum" in field and number < field["minimum"])
             or ("maximum" in field and number > field["maximum"])
-            or ("above" in field and number <= field["above"])
+            or ("above" in field and not number > field["above"])
         )
         if outside:
             raise Refused(f"{name} {number!r} is out of the range vLLM accepts", f"correct {name}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aot.fingerprint import engine_fields, vllm_config
-from aot.fingerprint.coercion import as_bool, as_int
+from aot.fingerprint.coercion import as_bool, as_int, product, remainder
 from aot.fingerprint.errors import Refused
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def resolve(request: FingerprintRequest, hf: HfConfig, engine: Mapping[str, Any]
     chunked, caching = _default_features(args, supported=not config["is_encoder_decoder"])
     encoder_decoder = as_bool("is_encoder_decoder", config["is_encoder_decoder"])
     tokens, sequences = _default_batch(args, max_model_len, bool(chunked), request.usage_context, engine)
-    if as_int("data_parallel_size", args["data_parallel_size"]) < 1:
-        raise Refused("data_parallel_size must be at least 1", "raise it")
+    if as_int("data_parallel_size", args["data_parallel_size"]) == 0:
+        raise Refused("data_parallel_size is 0", "give 1 or more")
     settings = EngineSettings(
         architecture=architecture,
         dtype=dtype,
@@ -75,6 +75,10 @@ def resolve(request: FingerprintRequest, hf: HfConfig, engine: Mapping[str, Any]
     )
     _check_sliding_window(config)
     _check_expert_parallel(args["enable_expert_parallel"], config)
+    if as_bool("trust_remote_code", args["trust_remote_code"]) and "AutoConfig" in request.hf_config.get(
+        "auto_map", ()
+    ):
+        settings.uncovered.append("trust_remote_code for a model that brings its own configuration class")
     if _quantization_is_open(args["quantization"], config, dtype, engine):
         settings.uncovered.append("quantization together with the model's quantization_config")
     _check_scheduler(settings)
@@ -113,7 +117,7 @@ def _default_batch(
         tokens = engine["default_max_num_batched_tokens"][usage_context]
         if not chunked:
             tokens = max(max_model_len, tokens)
-        tokens = min(sequences * max_model_len, tokens)
+        tokens = min(product(sequences, max_model_len), tokens)
     if args["max_num_seqs"] is None:
         sequences = min(sequences, tokens)
     return tokens, sequences
@@ -123,10 +127,10 @@ def _tensor_parallel(args: Mapping[str, Any], engine: Mapping[str, Any]) -> int:
     """vLLM 0.13 takes ``tensor_parallel_size % decode_context_parallel_size`` before any conversion: "4" fails."""
     degree, pipeline = args["tensor_parallel_size"], args["pipeline_parallel_size"]
     context = args["decode_context_parallel_size"]
-    _ = pipeline > 1, pipeline * degree
+    _ = pipeline > 1, product(pipeline, degree)
     if engine["parallel_sizes_converted_first"]:
         degree, context = as_int("tensor_parallel_size", degree), as_int("decode_context_parallel_size", context)
-    if degree % context != 0:
+    if remainder(degree, context) != 0:
         raise Refused("tensor_parallel_size is not divisible by decode_context_parallel_size", "make it divisible")
     if as_int("pipeline_parallel_size", pipeline) > 1:
         raise Refused(

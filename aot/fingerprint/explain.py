@@ -32,7 +32,7 @@ def _walk(left: Mapping[str, Any], right: Mapping[str, Any], prefix: str) -> Ite
         path = f"{prefix}.{name}" if prefix else name
         if isinstance(one, dict) and isinstance(other, dict):
             yield from _walk(one, other, path)
-        elif not _same(one, other):
+        elif not same(one, other):
             yield from _leaves(one, other, path)
 
 
@@ -49,12 +49,14 @@ def _leaves(one: Any, other: Any, path: str) -> Iterator[Difference]:
     yield from _walk(one if filled is one else {}, other if filled is other else {}, path)
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Equality of JSON values with their spelling: numbers of different types differ, inside lists too."""
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
     if type(one) is not type(other):
         return False
-    return bool(one == other) or (one != one and other != other)
+    if isinstance(one, float):
+        return repr(one) == repr(other)  # 0.0 and -0.0 are spelled differently, NaN and NaN alike
+    return bool(one == other)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aot.fingerprint.errors import Refused
+from aot.fingerprint.errors import NotCovered, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MOST_LABELS = 100_000
 _PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 NEVER_SERIALISED = ("_auto_class", "_commit_hash", "_attn_implementation_internal", "base_model_tp_plan",
                     "base_model_pp_plan")  # fmt: skip
@@ -38,6 +39,8 @@ def construct(
         attributes["pruned_heads"] = {}
     if given["id2label"] is None:
         labels = range(num_labels if num_labels is not None else 2)
+        if len(labels) > _MOST_LABELS:
+            raise NotCovered(f"num_labels {num_labels} is more than aot writes labels for")
         attributes["id2label"] = {number: f"LABEL_{number}" for number in labels}
         attributes["label2id"] = {f"LABEL_{number}": number for number in labels}
     else:

@@ -11,11 +11,12 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from aot.fingerprint import hf_base, rope
-from aot.fingerprint.errors import Refused
+from aot.fingerprint.errors import NotCovered, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_MOST_LAYERS = 100_000
 _LAYER_TYPES = ("full_attention", "sliding_attention", "chunked_attention", "linear_attention")
 
 
@@ -83,19 +84,26 @@ def _rope(config: dict[str, Any], _: Mapping[str, Any]) -> None:
     rope.validate(config)
 
 
+def _layers(config: Mapping[str, Any]) -> range:
+    count = config["num_hidden_layers"]
+    if isinstance(count, int) and count > _MOST_LAYERS:
+        raise NotCovered(f"num_hidden_layers {count} is more than aot writes layer_types for")
+    return range(count)
+
+
 def _layer_types_by_window(config: dict[str, Any], _: Mapping[str, Any]) -> None:
     if config["layer_types"] is None:
         first = config["max_window_layers"] if config["sliding_window"] is not None else None
         config["layer_types"] = [
             "sliding_attention" if first is not None and layer >= first else "full_attention"
-            for layer in range(config["num_hidden_layers"])
+            for layer in _layers(config)
         ]
 
 
 def _layer_types_alternating(config: dict[str, Any], _: Mapping[str, Any]) -> None:
     if config["layer_types"] is None:
         kinds = ("sliding_attention", "full_attention")
-        config["layer_types"] = [kinds[layer % 2] for layer in range(config["num_hidden_layers"])]
+        config["layer_types"] = [kinds[layer % 2] for layer in _layers(config)]
 
 
 def _check_layer_types(config: dict[str, Any], transformers: Mapping[str, Any]) -> None:
@@ -130,8 +138,7 @@ def _layer_types_by_pattern(config: dict[str, Any], _: Mapping[str, Any]) -> Non
     if config["layer_types"] is None:
         pattern = config["_sliding_window_pattern"]
         config["layer_types"] = [
-            "sliding_attention" if (layer + 1) % pattern else "full_attention"
-            for layer in range(config["num_hidden_layers"])
+            "sliding_attention" if (layer + 1) % pattern else "full_attention" for layer in _layers(config)
         ]
 
 

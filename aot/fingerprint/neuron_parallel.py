@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aot.fingerprint.coercion import product, remainder
 from aot.fingerprint.errors import Refused
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ _UNSET = -1
 
 def degrees(config: dict[str, Any]) -> None:
     """World size and ranks follow from the degrees unless given."""
-    if config["tp_degree"] % config["cp_degree"] != 0:
+    if remainder(config["tp_degree"], config["cp_degree"]) != 0:
         raise Refused("tp_degree is not divisible by cp_degree", "choose a divisor of the tensor parallel degree")
     if config["mlp_cp_degree"] > 1 and not config["sequence_parallel_enabled"]:
         raise Refused("mlp_cp_degree above 1 needs sequence parallelism", "set sequence_parallel_enabled")
     if config["world_size"] is None:
-        config["world_size"] = config["tp_degree"] * config["pp_degree"] * config["ep_degree"]
+        config["world_size"] = product(product(config["tp_degree"], config["pp_degree"]), config["ep_degree"])
     if config["local_ranks_size"] is None:
         config["local_ranks_size"] = config["world_size"]
 
@@ -45,9 +46,9 @@ def attention_data_parallel(config: dict[str, Any], platform: Platform) -> None:
 
 def validate_data_parallel(config: Mapping[str, Any], degree: Any) -> None:
     """``validate_attention_data_parallel``; GptOss runs it a second time for its sliding window layers."""
-    if config["tp_degree"] % degree != 0:
+    if remainder(config["tp_degree"], degree) != 0:
         raise Refused("tp_degree is not divisible by the attention data parallel degree", "choose a divisor")
-    if config["tkg_batch_size"] % degree != 0:
+    if remainder(config["tkg_batch_size"], degree) != 0:
         raise Refused("the batch size is not divisible by the attention data parallel degree", "choose a divisor")
     if config["cp_degree"] > 1 and degree > 1 and (config["cp_degree"] < degree or config["cp_degree"] % degree != 0):
         raise Refused("cp_degree is not a multiple of the attention data parallel degree", "make it a multiple")

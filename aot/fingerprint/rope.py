@@ -72,7 +72,8 @@ def patch_for_vllm(config: dict[str, Any], *, original_length_first: bool) -> No
 
     The dict it writes into is ``rope_scaling`` itself. Where that is the default of the class (GptOss without
     ``rope_scaling`` in config.json) the class default changes for the rest of the process, so the configuration that
-    NxDI loads later has ``rope_theta`` in it. ``original_length_first`` is vLLM 0.16's order.
+    NxDI loads later has ``rope_theta`` in it. ``original_length_first`` is vLLM 0.16's order, which does not
+    take an empty dict for one dict per layer type either.
     """
     theta = config.get("rope_theta", config.get("rotary_emb_base"))
     partial = next((config[name] for name in ("partial_rotary_factor", "rotary_pct", "rotary_emb_fraction")
@@ -92,7 +93,7 @@ def patch_for_vllm(config: dict[str, Any], *, original_length_first: bool) -> No
         parameters["original_max_position_embeddings"] = original
     if parameters is None:
         return
-    if set(parameters) <= _NESTED_BY_LAYER:
+    if set(parameters) <= _NESTED_BY_LAYER and (parameters or not original_length_first):
         for nested in parameters.values():
             _standardise(nested)
     else:
