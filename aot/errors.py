@@ -46,6 +46,7 @@ class ErrorId(enum.Enum):
     ADDITIONAL_CONFIG = ("additional-config-malformed", ErrorClass.USAGE)
     UNKNOWN_TARGET = ("unknown-target", ErrorClass.USAGE)
     REQUESTS_MALFORMED = ("requests-malformed", ErrorClass.USAGE)
+    EXPLAIN_INPUT = ("explain-input-unreadable", ErrorClass.USAGE)
     LOG_UNREADABLE = ("log-unreadable", ErrorClass.USAGE)
     # refused
     REFUSED_BY_SERVER = ("refused-by-server", ErrorClass.REFUSED)

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("aot.cli.plan", "Say what a build would do: key, fingerprint, risks. Starts nothing."),
     "build": ("aot.cli.build", "Compile a model ahead of time into a content-addressed artifact."),
     "fingerprint": ("aot.cli.fingerprint", "Compute serve-time hashes from JSON Lines, as vLLM's Neuron plugin would."),
+    "explain": ("aot.cli.explain", "Say why two fingerprints differ, field by field."),
     "errors": ("aot.cli.errors", "Known compiler failures: explain a log, list, show."),
     "eos": ("aot.cli.eos", "Check that generation can stop."),
     "values": ("aot.cli.values", "Print the Helm values that serve an artifact."),
