@@ -7,29 +7,28 @@ store until the image is complete.
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from aot import locking, mismatch, plan, resolve, resources
+from aot import locking, mismatch, plan, resolve
 from aot.artifact import facts
 from aot.check import eos
-from aot.compile import attempts, jobs, simulator_image
-from aot.compile.engine import IMAGE_BYTES, SCRATCH_BYTES, Job, Needs
-from aot.compile.topk import Logits
+from aot.compile import attempts, jobs, prediction
+from aot.compile.engine import SCRATCH_BYTES
+from aot.compile.jobs import RunSettings
 from aot.errors import AotError, ErrorId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from aot.check.eos_report import EosReport
     from aot.compile.attempts import Attempt, AttemptsOutcome
-    from aot.compile.engine import Engine
+    from aot.compile.engine import Engine, Job
+    from aot.compile.jobs import Where
     from aot.compile.remedies import Remedy
     from aot.plan import BuildPlan
     from aot.progress import Progress
@@ -39,22 +38,15 @@ if TYPE_CHECKING:
     from aot.storage.stored import Stored
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to build, as opposed to what: none of this changes the key.
+@dataclass(frozen=True, kw_only=True)
+class Settings(RunSettings):
+    """How to build, as opposed to what: none of this changes the key. ``jobs`` compilers run at once."""
 
-    ``memory_bytes`` limits the container, ``jobs`` the compilers that run at once.
-    """
-
-    lock_path: Path
-    simulator_image: str | None
     eos: Literal["error", "warn", "off"] = "error"
     allow_mismatch: bool = False
     attempts: int = 3
     jobs: int = 2
-    timeout_seconds: float | None = None
-    memory_bytes: int | None = None
-    keep_container: bool = False
+    rebuild: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,11 +72,13 @@ def build(
     ``make_engine`` is called only when something has to be compiled.
     """
     store.open_or_create()
+    if store.swept:
+        _reap(make_engine(), progress)
     with progress.group(f"resolve {request.model}"):
         inputs = resolve.resolve(request, settings.lock_path, progress)
         planned = plan.make(inputs)
         _say_plan(planned, inputs, progress)
-    found = store.find(planned.key, progress.warn) if planned.key else None
+    found = _find(store, planned, settings, progress)
     if found is not None:
         return _reused(planned, found, inputs, settings, progress)
     with progress.group("check that generation can stop"):
@@ -94,11 +88,26 @@ def build(
         planned = plan.make(inputs)
     assert planned.key is not None  # noqa: S101 - the image is pinned now, or this is a simulation
     with store.lock(planned.key, progress.heartbeat):
-        found = store.find(planned.key, progress.warn)
+        found = _find(store, planned, settings, progress)
         if found is not None:
             return _reused(planned, found, inputs, settings, progress)
         stored, done = _Compile(inputs, planned, report, store, make_engine(), settings, progress).run()
     return Outcome(planned, stored, done, inputs.snapshot.downloaded_bytes, reused=False)
+
+
+def _reap(engine: Engine, progress: Progress) -> None:
+    """A build that was killed here may have left a container behind, whether or not this one will need an engine."""
+    try:
+        for removed in engine.reap():
+            progress.info(f"removed what a killed aot left behind: {removed}")
+    except AotError as problem:
+        progress.warn(f"a killed build may have left a container behind, and cannot be cleaned up: {problem.reason}")
+
+
+def _find(store: LocalStore, planned: BuildPlan, settings: Settings, progress: Progress) -> Stored | None:
+    if planned.key is None or settings.rebuild:
+        return None
+    return store.find(planned.key, progress.warn)
 
 
 def _say_plan(planned: BuildPlan, inputs: Inputs, progress: Progress) -> None:
@@ -129,7 +138,9 @@ def _reused(planned: BuildPlan, found: Stored, inputs: Inputs, settings: Setting
             remedy="see `aot eos check`; --eos warn accepts it",
             facts={"eos": msgspec.to_builtins(found.record.eos)},
         )
-    if found.record.fingerprint.mismatch_allowed and not settings.allow_mismatch:
+    predicted = planned.fingerprint.predicted
+    # Compared anew: the predictor is not in the key, and may have learned since.
+    if predicted not in (None, found.record.fingerprint.found) and not settings.allow_mismatch:
         raise mismatch.explained(planned, found.record.canonical_json)
     return Outcome(planned, found, (), inputs.snapshot.downloaded_bytes, reused=True)
 
@@ -172,34 +183,30 @@ class _Compile:
 
     def run(self) -> tuple[Stored, tuple[Attempt, ...]]:
         """Compile, pack, put; the report of all attempts is attached outside the artifact's digest."""
-        for removed in self._engine.reap():
-            self._progress.info(f"removed what a killed build left behind: {removed}")
         started = time.time()
         with self._store.staging() as staging:
-            self._engine.preflight(self._needs(staging))
+            jobs.make_ready(
+                self._engine, staging, self._place(), self._settings, self._progress, scratch_bytes=SCRATCH_BYTES
+            )
             outcome = self._compile(staging)
             with self._progress.group("pack"):
                 stored = self._put(outcome, staging)
         report = facts.build_report(self._plan, outcome.attempts, self._engine.name, started)
         self._store.attach_report(stored.digest, report)
-        shutil.rmtree(self._cache_dir(), ignore_errors=True)
+        self._store.drop_cache(stored.key)
         return stored, outcome.attempts
 
     def _compile(self, staging: Path) -> AttemptsOutcome:
-        model_dir = staging / "model"
-        model_dir.mkdir()
-        self._inputs.snapshot.materialise(model_dir)
-        for name in ("output", "scratch"):
-            (staging / name).mkdir()
-        cache = self._cache_dir()
-        cache.mkdir(parents=True, exist_ok=True)
+        jobs.make_directories(staging)
+        self._inputs.snapshot.materialise(staging / "model")
+        cache = self._store.cache(str(self._plan.key))
         try:
             return attempts.run(
                 self._engine,
                 lambda remedies: self._job(staging, cache, remedies),
                 attempts.Policy(remedies=self._plan.remedies == "auto", attempts=self._settings.attempts),
                 self._progress,
-                logits=self._logits(),
+                logits=prediction.logits_of(self._inputs.snapshot.config, self._plan.options),
             )
         except attempts.FingerprintMismatch as found:
             raise mismatch.explained(self._plan, found.canonical_json) from None
@@ -212,51 +219,16 @@ class _Compile:
         packed_dir.mkdir()
         return self._store.put(pack(made, outcome.output_dir, packed_dir))
 
-    def _cache_dir(self) -> Path:
-        """The compile cache of this key: it survives attempts and killed builds, and no other build writes to it."""
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return base / "aot" / "neuron" / str(self._plan.key)[:32]
-
-    def _logits(self) -> Logits | None:
-        options, vocabulary = self._plan.options, self._inputs.snapshot.config.get("vocab_size")
-        if not (isinstance(vocabulary, int) and options.max_num_seqs and options.tensor_parallel_size):
-            return None
-        return Logits(options.max_num_seqs, vocabulary, options.tensor_parallel_size)
-
     def _job(self, staging: Path, cache: Path, remedies: Sequence[Remedy]) -> Job:
-        chain, request, pin = self._plan.toolchain, self._plan.request, self._inputs.pin
-        image = self._simulator_image() if request.simulate else pin.reference if pin else None
-        return Job(
-            image=image,
-            python=chain.python,
-            environment=jobs.simulator_environment(chain.name) if request.simulate else {},
-            document=jobs.job_document(
-                self._plan, remedies, jobs=self._settings.jobs, expected_fingerprint=self._expected()
-            ),
-            model_dir=staging / "model",
-            model_path=self._plan.model.path,
-            output_dir=staging / "output",
-            cache_dir=cache,
-            scratch_dir=staging / "scratch",
-            memory_bytes=self._settings.memory_bytes,
-            timeout_seconds=self._settings.timeout_seconds,
-            keep=self._settings.keep_container,
+        document = jobs.job_document(
+            self._plan, remedies, jobs=self._settings.jobs, expected_fingerprint=self._expected()
         )
+        return jobs.make_job(staging, cache, document, self._place(), self._settings)
 
-    def _needs(self, staging: Path) -> Needs:
-        """Room for AWS's image and a compile; the simulator needs next to nothing, on any machine."""
-        real = not self._plan.simulated
-        return Needs(
-            memory_bytes=self._settings.memory_bytes or 0,
-            scratch_bytes=SCRATCH_BYTES if real else 0,
-            image_bytes=IMAGE_BYTES if real else 0,
-            image=self._inputs.pin.reference if real and self._inputs.pin else None,
-            scratch_dir=staging,
-            amd64=real,
-        )
-
-    def _simulator_image(self) -> str:
-        return self._settings.simulator_image or simulator_image.reference(resources.simulator())
+    def _place(self) -> Where:
+        chain, pin = self._plan.toolchain, self._inputs.pin
+        simulates = chain.name if self._plan.simulated else None
+        return jobs.where(chain.python, pin.reference if pin else None, simulates, self._settings)
 
     def _expected(self) -> str | None:
         """What the runner must find before it compiles: a mismatch is to cost seconds, not an hour."""

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from aot import host, lock, toolchain
-from aot.compile.engine import IMAGE_BYTES, SCRATCH_BYTES, Needs
-from aot.errors import AotError
+from aot import host, lock, toolchain, units
+from aot.compile.engine import IMAGE_BYTES, MEMORY_BYTES, SCRATCH_BYTES, Needs
+from aot.errors import AotError, ErrorId
 from aot.storage.local import LocalStore
 
 if TYPE_CHECKING:
     from aot.compile.engine import Engine
 
+Severity = Literal["warning", "error"]
+
 
 class Check(msgspec.Struct, frozen=True):
-    """One look at the machine; ``warning`` leaves ``aot build --simulate --engine local`` possible."""
+    """One look at the machine; a build trips over an ``error`` and not over a ``warning``."""
 
     name: str
     status: Literal["ok", "warning", "error"]
@@ -27,49 +29,51 @@ class Check(msgspec.Struct, frozen=True):
     remedy: str | None = None
 
 
-def examine(engine: Engine, store: Path, lock_path: Path) -> list[Check]:
-    """Run all checks; none of them changes anything."""
+def examine(engine: Engine, store: Path, lock_path: Path, *, simulate: bool = False) -> list[Check]:
+    """Run all checks; none of them changes anything. With ``simulate`` only what engine ``local`` needs is an error."""
+    severity: Severity = "warning" if simulate else "error"
     return [
-        _machine(),
         _memory(),
-        _attempt("docker engine", "warning", lambda: _engine(engine)),
+        _attempt("docker engine", severity, lambda: _engine(engine, store)),
         _attempt("store", "error", lambda: _store(store)),
         _attempt("lock", "error", lambda: _lock(lock_path)),
         _attempt("toolchains", "error", _toolchains),
     ]
 
 
-def _attempt(name: str, severity: Literal["warning", "error"], look: Callable[[], str]) -> Check:
+def _attempt(name: str, severity: Severity, look: Callable[[], str]) -> Check:
     try:
         return Check(name, "ok", look())
     except AotError as problem:
         return Check(name, severity, problem.reason, problem.remedy)
 
 
-def _machine() -> Check:
-    if host.machine() == "amd64":
-        return Check("architecture", "ok", "amd64")
-    return Check("architecture", "error", f"{host.machine()}: AWS's image is amd64 only", "build on an amd64 machine")
-
-
 def _memory() -> Check:
     memory = host.memory()
     if memory is None:
         return Check("memory", "warning", "unknown: no /proc/meminfo", "build on Linux")
-    return Check("memory", "ok", f"{host.gib(memory.available)} of {host.gib(memory.total)} available")
+    return Check("memory", "ok", f"{units.size(memory.available)} of {units.size(memory.total)} available")
 
 
-def _engine(engine: Engine) -> str:
+def _engine(engine: Engine, store: Path) -> str:
+    """What a real build checks before it starts: architecture, memory, disk for the image and for its scratch files."""
     engine.preflight(
-        Needs(image_bytes=IMAGE_BYTES, scratch_bytes=SCRATCH_BYTES, scratch_dir=Path(tempfile.gettempdir()))
+        Needs(memory_bytes=MEMORY_BYTES, image_bytes=IMAGE_BYTES, scratch_bytes=SCRATCH_BYTES, scratch_dir=store)
     )
-    return "reachable, with room for the image"
+    return "reachable, amd64, with memory and room for the image"
 
 
 def _store(path: Path) -> str:
     count = len(LocalStore(path).open().list())
+    nearest = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    if not os.access(nearest, os.W_OK):
+        raise AotError(
+            ErrorId.STORE_UNWRITABLE,
+            reason=f"{nearest} cannot be written to",
+            remedy="choose another directory with --store or AOT_STORE, or change its permissions",
+        )
     free = host.disk_free(path)
-    return f"{path}: {count} artifacts" + (f", {host.gib(free)} free" if free is not None else "")
+    return f"{path}: {count} artifacts" + (f", {units.size(free)} free" if free is not None else "")
 
 
 def _lock(path: Path) -> str:

@@ -44,9 +44,8 @@ class ErrorId(enum.Enum):
     # usage
     USAGE = ("usage", ErrorClass.USAGE)
     ADDITIONAL_CONFIG = ("additional-config-malformed", ErrorClass.USAGE)
-    UNKNOWN_TARGET = ("unknown-target", ErrorClass.USAGE)
-    REQUESTS_MALFORMED = ("requests-malformed", ErrorClass.USAGE)
     EXPLAIN_INPUT = ("explain-input-unreadable", ErrorClass.USAGE)
+    SERVE_COMMAND = ("serve-command-malformed", ErrorClass.USAGE)
     LOG_UNREADABLE = ("log-unreadable", ErrorClass.USAGE)
     # refused
     REFUSED_BY_SERVER = ("refused-by-server", ErrorClass.REFUSED)
@@ -65,9 +64,11 @@ class ErrorId(enum.Enum):
     UNKNOWN_TOOLCHAIN = ("unknown-toolchain", ErrorClass.TOOLCHAIN)
     TARGET_UNSUPPORTED = ("target-unsupported", ErrorClass.TOOLCHAIN)
     LOCK_MALFORMED = ("lock-malformed", ErrorClass.TOOLCHAIN)
+    LOCK_UNWRITABLE = ("lock-not-writable", ErrorClass.TOOLCHAIN)
     LOCK_MOVED = ("locked-tag-moved", ErrorClass.TOOLCHAIN)
     TOOLCHAIN_DAMAGED = ("toolchain-file-damaged", ErrorClass.TOOLCHAIN)
     MANIFEST_DAMAGED = ("manifest-damaged", ErrorClass.TOOLCHAIN)
+    NOT_A_NEURON_IMAGE = ("not-a-neuron-image", ErrorClass.TOOLCHAIN)
     # engine
     ENGINE_UNAVAILABLE = ("engine-unavailable", ErrorClass.ENGINE)
     ENGINE_LOCAL_REAL = ("engine-local-needs-simulate", ErrorClass.ENGINE)

@@ -24,10 +24,13 @@ DTYPE = "bfloat16"
 _DTYPE_ALIASES = {"half": "float16", "float": "float32"}  # vLLM config/model.py _STR_DTYPE_TO_TORCH_DTYPE
 
 
-def spell_out(options: ServeOptions, config: Mapping[str, Any], target: Target) -> tuple[ServeOptions, list[str]]:
+def spell_out(
+    options: ServeOptions, config: Mapping[str, Any], target: Target, lnc: int
+) -> tuple[ServeOptions, list[str]]:
     """Options with every hash-relevant field set, and a note for each that ``aot`` chose.
 
-    Raises ``DOES_NOT_FIT`` when no tensor parallel degree of the target's instances holds the model.
+    ``lnc`` is ``sizing.logical_nc``. Raises ``DOES_NOT_FIT`` when no tensor parallel degree of the target's instances
+    holds the model, ``NOT_COVERED`` where no degree can be chosen.
     """
     chosen: dict[str, Any] = {}
     if options.max_model_len is None:
@@ -46,7 +49,7 @@ def spell_out(options: ServeOptions, config: Mapping[str, Any], target: Target) 
     explicit = msgspec.structs.replace(options, **chosen)
     notes = [f"{name} = {value} (aot's choice)" for name, value in chosen.items()]
     if explicit.tensor_parallel_size is None:
-        fit = sizing.smallest_tensor_parallel(config, explicit, target)
+        fit = sizing.smallest_tensor_parallel(config, explicit, target, lnc)
         explicit = msgspec.structs.replace(explicit, tensor_parallel_size=fit.tensor_parallel_size)
         notes.append(
             f"tensor_parallel_size = {fit.tensor_parallel_size} (the smallest that fits {target}, an estimate)"

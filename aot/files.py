@@ -33,10 +33,14 @@ def sha256_of(path: Path) -> str:
 
 
 def sha256_of_tree(*roots: Path) -> str:
-    """One sha256 over names and contents of all files below ``roots`` (byte code left out), whatever the disk order."""
+    """One sha256 over names, contents and executable bits of all files below ``roots``, whatever the disk order.
+
+    Byte code is left out: it appears by being run.
+    """
     digest = hashlib.sha256()
     for number, root in enumerate(roots):
         for path in sorted(root.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(f"{number} {path.relative_to(root)} {sha256_of(path)}\n".encode())
+                mode = "x" if path.stat().st_mode & 0o111 else "-"
+                digest.update(f"{number} {path.relative_to(root).as_posix()}\0{mode} {sha256_of(path)}\n".encode())
     return digest.hexdigest()

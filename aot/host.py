@@ -8,7 +8,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-GIB = 1 << 30
+LARGER_DISK = "free some space there, or choose a larger disk: --store for a build, TMPDIR for what only asks the image"
+"""Advice where scratch files lie: in the store's staging directory; of commands without a store, in a temporary one."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,6 @@ def machine() -> str:
 def docker_architecture(name: str) -> str:
     """The kernel's name for an architecture turned into Docker's."""
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(name.lower(), name.lower())
-
-
-def gib(size: int) -> str:
-    """Bytes for people: ``23.5 GiB``."""
-    return f"{size / GIB:.1f} GiB"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from aot.errors import AotError, ErrorId
 from aot.request import Target
 
 GIB = 1 << 30
-DEFAULT_LNC = {"inf2": 1, "trn1": 1, "trn2": 2}
-"""Physical cores per logical core unless NEURON_LOGICAL_NC_CONFIG says otherwise (SDK guide "Logical NeuronCores")."""
 
 
 class Instance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +46,7 @@ def instances() -> tuple[Instance, ...]:
         return msgspec.json.decode(path.read_bytes(), type=_Document).instances
     except (OSError, ValueError) as problem:  # msgspec's errors are ValueErrors
         raise AotError(
-            ErrorId.MANIFEST_DAMAGED, reason=f"{path}: {problem}", remedy="reinstall aot, or restore the file"
+            ErrorId.MANIFEST_DAMAGED, reason=f"{path}: {problem}", remedy="reinstall neuron-aot, or restore the file"
         ) from problem
 
 

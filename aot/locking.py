@@ -20,14 +20,21 @@ def lock_toolchains(
 ) -> dict[str, lock.Pin]:
     """Resolve ``names`` (default: those locked already, else the targets' defaults) and write ``path``.
 
-    Raises ``LOCK_MOVED`` when a tag has another digest than the locked one and ``update`` is false.
+    Raises ``USAGE`` for an ``image`` that is no reference, ``LOCK_MOVED`` when a tag has another digest than the
+    locked one and ``update`` is false.
     """
+    if image is not None and not registry.is_reference(image):
+        raise AotError(
+            ErrorId.USAGE,
+            reason=f"--image {image!r} is not of the form host/repository:tag",
+            remedy="spell it like registry.example.com/neuron/vllm:0.13.0",
+        )
     known = lock.read(path).toolchains
     wanted = names or list(known) or sorted({toolchain.default_for(target).name for target in TARGETS})
     pins: dict[str, lock.Pin] = {}
     for name in wanted:
         chain = toolchain.load(name)
-        reference = image or (known[name].image if name in known else chain.image)
+        reference = image if image is not None else (known[name].image if name in known else chain.image)
         progress.info(f"resolving {reference}")
         pin = lock.Pin(reference, registry.resolve_digest(reference))
         old = known.get(name)

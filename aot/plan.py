@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from aot import explicit, sizing
+from aot import explicit, hash_warnings, sizing
 from aot.compile import prediction
 from aot.errors import AotError, ErrorId
 from aot.fingerprint import Fingerprint, FingerprintRequest, InvalidRequest, NotCovered, Refused, compute
@@ -87,9 +87,12 @@ def make(inputs: Inputs) -> BuildPlan:
     """
     request, config = inputs.request, inputs.snapshot.config
     _refuse_uncovered(config, request.options)
-    options, chosen = explicit.spell_out(request.options, config, request.target)
-    sizing.check_cores(options, request.target)
-    fingerprint = _predict(inputs, options)
+    _refuse_unsupported(inputs)
+    lnc = sizing.logical_nc(request, inputs.toolchain)
+    options, chosen = explicit.spell_out(request.options, config, request.target, lnc)
+    sizing.check_cores(options, request.target, lnc)
+    question = _question(inputs, options)
+    fingerprint = _predict(inputs, question)
     key, key_reason = _key(inputs, options)
     return BuildPlan(
         key=key,
@@ -103,26 +106,53 @@ def make(inputs: Inputs) -> BuildPlan:
             id=inputs.snapshot.id,
             commit=inputs.snapshot.commit,
             path=inputs.snapshot.path,
-            architecture=(config.get("architectures") or ["unknown"])[0],
+            architecture=_architecture(config),
             files=dict(inputs.snapshot.files),
         ),
         fingerprint=fingerprint,
         serving=_serving(inputs, options),
         remedies="auto" if request.remedies else "off",
-        risks=prediction.risks(config, options, request.target, inputs.toolchain, inputs.snapshot.id),
-        estimate=sizing.estimate(config, options, request.target),
-        warnings=list(inputs.snapshot.warnings),
+        risks=prediction.risks(config, options, request.target, inputs.toolchain, lnc, inputs.snapshot.id),
+        estimate=sizing.estimate(config, options, request.target, lnc),
+        warnings=list(
+            dict.fromkeys(
+                [
+                    *inputs.snapshot.warnings,
+                    *hash_warnings.of(question, inputs.profile),
+                    *prediction.warnings(config, options, request.target, lnc),
+                ]
+            )
+        ),
         request=request,
     )
 
 
-_UNCOVERED_OVERRIDES = ("enable_fused_speculation", "enable_eagle_speculation", "speculation_length", "is_medusa")
+_UNCOVERED_OVERRIDES = (
+    "enable_fused_speculation",
+    "enable_eagle_speculation",
+    "enable_eagle_draft_input_norm",
+    "is_eagle_draft",
+    "is_eagle3",
+    "is_medusa",
+    "medusa_speculation_length",
+    "medusa_tree",
+    "num_medusa_heads",
+    "speculation_length",
+    "enable_token_tree",
+    "token_tree_config",
+    "draft_overrides",
+    "draft_model_modules_to_not_convert",
+    "lora_config",
+)
+"""Override keys of NxDI's NeuronConfig that belong to speculative decoding or LoRA."""
 
 
 def _refuse_uncovered(config: Mapping[str, Any], options: ServeOptions) -> None:
     """Multimodal models, speculation and LoRA: other graphs and other config classes, not measured yet."""
     override = (options.additional_config or {}).get("override_neuron_config") or {}
-    found = [f"override_neuron_config.{name}" for name in (*_UNCOVERED_OVERRIDES, "lora_config") if override.get(name)]
+    # A value that switches nothing on is harmless; an empty dict switches lora_config on.
+    given = [name for name in _UNCOVERED_OVERRIDES if override.get(name) not in (None, False, 0)]
+    found = [f"override_neuron_config.{name}" for name in given]
     if "vision_config" in config or "audio_config" in config:
         found.append("a multimodal model (config.json has a vision or audio configuration)")
     if found:
@@ -133,18 +163,48 @@ def _refuse_uncovered(config: Mapping[str, Any], options: ServeOptions) -> None:
         )
 
 
-def _predict(inputs: Inputs, options: ServeOptions) -> PredictedFingerprint:
+def _question(inputs: Inputs, options: ServeOptions) -> FingerprintRequest:
     """The pod's view: the platform is detected there, no override is set (see domain rules on the hardware enum)."""
-    if inputs.profile is None:
-        reason = f"toolchain {inputs.toolchain.name} has no fingerprint profile; the runner's value will be recorded"
-        return PredictedFingerprint(None, reason, None)
-    question = FingerprintRequest(
+    return FingerprintRequest(
         model_dir=inputs.snapshot.path,
         hf_config=inputs.snapshot.config,
         engine_args=options.engine_args(),
         env=inputs.request.environment(),
         detected_platform=inputs.request.target,
     )
+
+
+def _refuse_unsupported(inputs: Inputs) -> None:
+    """What can be told without rules: architectures the plugin does not map, releases the simulator does not play."""
+    profile = inputs.profile
+    if profile is None:
+        if inputs.request.simulate:
+            raise AotError(
+                ErrorId.NOT_COVERED,
+                reason=f"the simulator does not play toolchain {inputs.toolchain.name}: that release was not measured",
+                remedy="simulate a toolchain whose fingerprint is covered, see `aot toolchain list`",
+            )
+        return
+    named = inputs.snapshot.config.get("architectures")
+    supported = profile["plugin"]["architectures"]
+    if isinstance(named, list) and named and not (isinstance(named[0], str) and named[0] in supported):
+        raise AotError(
+            ErrorId.ARCHITECTURE_UNSUPPORTED,
+            reason=f"vLLM's Neuron plugin in {inputs.toolchain.name} does not support {named[0]}",
+            remedy=f"choose a model of one of {', '.join(sorted(supported))}",
+        )
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    named = config.get("architectures")
+    return str(named[0]) if isinstance(named, list) and named else "unknown"
+
+
+def _predict(inputs: Inputs, question: FingerprintRequest) -> PredictedFingerprint:
+    """What ``_question`` gives, or why that is not known."""
+    if inputs.profile is None:
+        reason = f"toolchain {inputs.toolchain.name} has no fingerprint profile; the runner's value will be recorded"
+        return PredictedFingerprint(None, reason, None)
     try:
         answer: Fingerprint = compute(question, inputs.profile)
     except NotCovered as limit:

@@ -15,7 +15,7 @@ class ServeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     """The serve flags that can enter the fingerprint; field names are those of vLLM's ``EngineArgs``.
 
     ``None`` means "not given". A plan holds options where every field that can enter the hash is explicit
-    (``resolve.explicit_options``).
+    (``explicit.spell_out``).
     """
 
     tensor_parallel_size: int | None = None

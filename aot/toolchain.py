@@ -11,6 +11,7 @@ import msgspec
 
 from aot import resources
 from aot.errors import AotError, ErrorId
+from aot.fingerprint.profile import check
 from aot.request import Target
 
 
@@ -82,11 +83,7 @@ def load(name: str) -> Toolchain:
     try:
         return msgspec.toml.decode(path.read_bytes(), type=Toolchain)
     except (msgspec.DecodeError, OSError) as problem:
-        raise AotError(
-            ErrorId.TOOLCHAIN_DAMAGED,
-            reason=f"{path.name} of toolchain {name} cannot be read: {problem}",
-            remedy="reinstall neuron-aot, or repair the file if you edited it",
-        ) from problem
+        raise _damaged(path, name, problem) from problem
 
 
 def default_for(target: Target) -> Toolchain:
@@ -109,9 +106,47 @@ def choose(name: str | None, target: Target) -> Toolchain:
 
 @cache
 def load_profile(name: str) -> dict[str, Any] | None:
-    """The release's fingerprint profile (see ``aot.fingerprint``), or None where it was never measured."""
+    """The release's fingerprint profile (see ``aot.fingerprint``), or None where it was never measured.
+
+    Raises ``TOOLCHAIN_DAMAGED``.
+    """
     path = _directory() / name / "profile.json"
     if not path.is_file():
         return None
-    profile: dict[str, Any] = json.loads(path.read_bytes())
+    try:
+        profile: dict[str, Any] = json.loads(path.read_bytes())
+        check(profile)
+    except (ValueError, OSError, AttributeError, TypeError) as problem:
+        raise _damaged(path, name, problem) from problem
     return profile
+
+
+@cache
+def load_flags(name: str) -> dict[str, Any] | None:
+    """The flags of the release's ``vllm serve`` (see ``aot.serve_command``), or None where they were never captured."""
+    path = resources.manifests() / "vllm" / f"{load(name).vllm}.json"
+    if not path.is_file():
+        return None
+    try:
+        table: dict[str, Any] = json.loads(path.read_bytes())
+    except (ValueError, OSError) as problem:
+        raise _damaged(path, name, problem) from problem
+    return table
+
+
+def _damaged(path: Path, name: str, problem: Exception) -> AotError:
+    return AotError(
+        ErrorId.TOOLCHAIN_DAMAGED,
+        reason=f"{path.name} of toolchain {name} cannot be read: {problem}",
+        remedy="reinstall neuron-aot, or repair the file if you edited it",
+    )
+
+
+@cache
+def load_code(name: str) -> dict[str, str]:
+    """Digests of the upstream code that the rules for this release mirror (``code.json``); empty where not recorded."""
+    path = _directory() / name / "code.json"
+    if not path.is_file():
+        return {}
+    code: dict[str, str] = json.loads(path.read_bytes())["code"]
+    return code

@@ -8,17 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aot import units
 from aot.errors import AotError, ErrorId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def mebibytes(size: int) -> str:
-    """A size for people: ``512 bytes``, ``1.5 MiB``."""
-    return f"{size} bytes" if size < 1 << 20 else f"{size / (1 << 20):.1f} MiB"
 
 
 def free_bytes(path: Path) -> int:
@@ -44,9 +40,9 @@ def disk_errors(path: Path, needed: int | None = None) -> Iterator[None]:
 
 def disk_full(path: Path, needed: int | None, why: str | None = None) -> AotError:
     """The error for a full disk, a quota or a file size limit, with what is needed and what is free."""
-    wanted = f"; {mebibytes(needed)} are needed" if needed is not None else ""
+    wanted = f"; {units.size(needed)} are needed" if needed is not None else ""
     try:
-        left = f", {mebibytes(free_bytes(path))} are free"
+        left = f", {units.size(free_bytes(path))} are free"
     except OSError:
         left = ""
     return AotError(

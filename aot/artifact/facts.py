@@ -79,7 +79,7 @@ def record(plan: BuildPlan, outcome: AttemptsOutcome, eos: EosReport, *, mismatc
             ok=eos.ok,
             stop_ids=list(eos.stop_ids),
             sources=msgspec.to_builtins(eos.sources),
-            findings=[msgspec.to_builtins(finding) for finding in eos.findings],
+            findings=eos.recorded_findings,
         ),
         serving=Serving(
             flags=plan.serving.flags, model_path=plan.model.path, environment=_serving_environment(plan, outcome)
@@ -126,11 +126,16 @@ def _platform(plan: BuildPlan, result: RunnerResult) -> PlatformFact:
 
 
 def _remedies(outcome: AttemptsOutcome) -> list[AppliedRemedy]:
-    """Remedies in force, each with the error that called for it and what its patches touched."""
+    """Remedies in force that shaped the artifact, each with its error and with what its patches touched.
+
+    A mere retry leaves no trace in what was built: it is told in the report, or a bad network would change the digest.
+    """
     errors = [attempt.error for attempt in outcome.attempts]
     reports = {report.id: report for report in outcome.result.patches}
     applied = []
     for number, remedy in enumerate(outcome.remedies):
+        if not (remedy.changes_neff or remedy.changes_fingerprint):
+            continue
         used = [reports[patch.id] for patch in remedy.patches if patch.id in reports]
         applied.append(
             AppliedRemedy(

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _MAX_CONFIG = 4 << 20
 _MAX_RECORD = 64 << 20
-_REMEDY = "build it again with the same options, or copy it anew from a store or registry where it is whole"
+_REMEDY = (
+    "build it again with --rebuild and the same options, or copy it anew from a store or registry where it is whole"
+)
 
 Kind = Literal["blob-damaged", "layer-unreadable", "record-mismatch", "image-malformed", "tag-mismatch", "blob-unused"]
 

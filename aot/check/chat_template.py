@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,7 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 SIZE_LIMIT = 1 << 20  # bytes of a template; the largest in use are some tens of kilobytes
-TIMEOUT = 20.0  # seconds for all renderings of a model; they take about 0.1
+TIMEOUT = 120.0  # seconds for all renderings of a model; they take about 0.1, the child's CPU limit comes first
+_LIMITED = 3  # render_child.LIMITED
+_STOPPED = tuple(-number for number in (signal.SIGXCPU, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT))
+"""CPU time, killed for memory, C stack overrun, memory exhausted where Python cannot say so."""
 _CHILD = Path(__file__).with_name("render_child.py")
 _QUESTION, _ANSWER = "aot question {}", "aot answer {}"
 _JINJA_FILE = "chat_template.jinja"
@@ -27,6 +32,13 @@ class Rendering(NamedTuple):
     within: str
     final: str
     prompt: str
+
+
+class NotRendered(NamedTuple):
+    """Why there is no rendering; ``host_dependent`` where a faster or larger host might have got one."""
+
+    why: str
+    host_dependent: bool = False
 
 
 def templates(files: Mapping[str, bytes], tokenizer_config: Mapping[str, Any]) -> dict[str, str]:
@@ -55,15 +67,15 @@ def _from_config(value: Any) -> dict[str, str]:
     return {str(entry.get("name")): entry["template"] for entry in entries if isinstance(entry.get("template"), str)}
 
 
-def render_all(found: Mapping[str, str], special: Mapping[str, str | None]) -> dict[str, Rendering | str]:
-    """Render each template; a string in place of a rendering says why there is none."""
+def render_all(found: Mapping[str, str], special: Mapping[str, str | None]) -> dict[str, Rendering | NotRendered]:
+    """Render each template, or say why not. Raises RuntimeError where the renderer itself does not work."""
     small = {name: template for name, template in found.items() if len(template) <= SIZE_LIMIT}
-    results: dict[str, Rendering | str] = {
-        name: f"it is larger than {SIZE_LIMIT} bytes" for name in found if name not in small
+    results: dict[str, Rendering | NotRendered] = {
+        name: NotRendered(f"it is larger than {SIZE_LIMIT} bytes") for name in found if name not in small
     }
     answers = _run([job for template in small.values() for job in _jobs(template, special)])
     for index, name in enumerate(small):
-        results[name] = answers if isinstance(answers, str) else _assemble(answers[6 * index : 6 * index + 6])
+        results[name] = answers if isinstance(answers, NotRendered) else _assemble(answers[6 * index : 6 * index + 6])
     return {name: results[name] for name in found}
 
 
@@ -93,25 +105,42 @@ def _conversation(*, as_parts: bool, is_open: bool) -> list[dict[str, Any]]:
     return messages
 
 
-def _run(jobs: list[dict[str, Any]]) -> list[dict[str, str]] | str:
+def _run(jobs: list[dict[str, Any]]) -> list[dict[str, str]] | NotRendered:
     if not jobs:
         return []
-    command = [sys.executable, "-I", str(_CHILD)]
+    command = [sys.executable, "-I", "-S", str(_CHILD), *_package_directories()]
     try:
         done = subprocess.run(
             command, input=json.dumps({"jobs": jobs}).encode(), capture_output=True, timeout=TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"it did not finish within {TIMEOUT:.0f} s"
+        return NotRendered(f"it did not finish within {TIMEOUT:.0f} s", host_dependent=True)
+    if done.returncode == _LIMITED or done.returncode in _STOPPED:
+        return NotRendered("it needed more time or memory than a template may take", host_dependent=True)
     if done.returncode != 0:
-        return "it needed more time or memory than a template may take"
+        told = done.stderr.decode("utf-8", "replace").strip()
+        raise RuntimeError(f"the renderer of chat templates failed with status {done.returncode}: {told[-2000:]}")
     results: list[dict[str, str]] = json.loads(done.stdout)["results"]
     return results
 
 
-def _assemble(answers: list[dict[str, str]]) -> Rendering | str:
+def _package_directories() -> list[str]:
+    """Where this process finds what the child imports: a user site or PYTHONPATH is invisible to ``python -I``."""
+    directories = []
+    for name in ("jinja2", "markupsafe"):
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:
+            raise RuntimeError(f"{name} is not installed beside aot, which needs it; install aot again")
+        directories.append(str(Path(found.origin).parents[1]))
+    return list(dict.fromkeys(directories))
+
+
+def _assemble(answers: list[dict[str, str]]) -> Rendering | NotRendered:
     problem = "the conversation's words do not appear in what it renders"
     for closed, waiting, prompted in (answers[0:3], answers[3:6]):
+        limit = next((answer["limit"] for answer in (closed, waiting, prompted) if "limit" in answer), None)
+        if limit is not None:
+            return NotRendered(limit, host_dependent=True)
         if "text" in closed:
             before, after = waiting.get("text", ""), prompted.get("text", "")
             # Phi-3 ends an open conversation with another token when no prompt is asked for: then nothing is known.
@@ -119,7 +148,7 @@ def _assemble(answers: list[dict[str, str]]) -> Rendering | str:
             rendering = _split(closed["text"], prompt)
             if rendering:
                 return rendering
-    return answers[0].get("error", problem)
+    return NotRendered(answers[0].get("error", problem))
 
 
 def _split(closed: str, prompt: str) -> Rendering | None:

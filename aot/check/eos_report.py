@@ -10,13 +10,17 @@ Severity = Literal["error", "warning", "info"]
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One observation. ``involved`` holds the files, keys and values that it rests on, as ``file: key = value``."""
+    """One observation. ``involved`` holds the files, keys and values that it rests on, as ``file: key = value``.
+
+    ``host_dependent``: another host, or another try, may not find it (a template ran into a limit of time or memory).
+    """
 
     id: str
     severity: Severity
     reason: str
     remedy: str
     involved: tuple[str, ...] = ()
+    host_dependent: bool = False
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +59,14 @@ class EosReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The end of a turn in the template that vLLM takes when no tools are given."""
         return self.turn_ends[0] if self.turn_ends else None
 
+    @property
+    def recorded_findings(self) -> list[dict[str, Any]]:
+        """The findings as they go into an artifact's record: only those that the model's files alone decide."""
+        lasting = [finding for finding in self.findings if not finding.host_dependent]
+        names = [name for name in Finding.__struct_fields__ if name != "host_dependent"]
+        return [{name: msgspec.to_builtins(getattr(finding, name)) for name in names} for finding in lasting]
+
     def to_json(self) -> dict[str, Any]:
-        """The report as a JSON-able document; deterministic for given files."""
+        """The report as a JSON-able document, everything that was found on this host included."""
         document: dict[str, Any] = msgspec.to_builtins(self)
         return {**document, "turn_end": msgspec.to_builtins(self.turn_end)}

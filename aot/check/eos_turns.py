@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from aot.check.chat_template import Rendering
+from aot.check.chat_template import NotRendered, Rendering
 from aot.check.eos_report import Finding, TurnEnd
 from aot.check.eos_rules import listed, shown
 from aot.check.eos_sources import GENERATION, TOKENIZER_CONFIG, Sources
@@ -33,7 +33,9 @@ def turn_end(name: str, rendering: Rendering, found: Sources) -> TurnEnd | None:
     return None
 
 
-def judge_turns(found: Sources, renderings: Mapping[str, Rendering | str], ends: list[TurnEnd]) -> Iterator[Finding]:
+def judge_turns(
+    found: Sources, renderings: Mapping[str, Rendering | NotRendered], ends: list[TurnEnd]
+) -> Iterator[Finding]:
     """Everything that rests on a rendered template."""
     if not renderings:
         yield Finding(
@@ -43,7 +45,7 @@ def judge_turns(found: Sources, renderings: Mapping[str, Rendering | str], ends:
             "Nothing to do for a base model.",
         )
     for name, rendering in renderings.items():
-        if isinstance(rendering, str):
+        if isinstance(rendering, NotRendered):
             yield _not_rendered(name, rendering)
     for end in ends:
         rendering = renderings[end.template]
@@ -62,13 +64,14 @@ def _special(found: Sources) -> dict[str, str | None]:
     return {name: found.special(name) for name in ("eos_token", "bos_token", "pad_token", "unk_token")}
 
 
-def _not_rendered(name: str, why: str) -> Finding:
+def _not_rendered(name: str, problem: NotRendered) -> Finding:
     return Finding(
         "template-not-rendered",
         "warning",
-        f"the chat template {name!r} could not be rendered, so the token that ends a turn is not known: {why}",
+        f"the chat template {name!r} could not be rendered, so the token that ends a turn is not known: {problem.why}",
         "Check the template with a two-turn conversation; `aot eos check` offers it what transformers does.",
         (f"chat template {name}",),
+        host_dependent=problem.host_dependent,
     )
 
 
@@ -123,7 +126,7 @@ def _turn_end_means_something_else(found: Sources, end: TurnEnd, rendering: Rend
         )
 
 
-def _no_turn_end(renderings: Mapping[str, Rendering | str], ends: list[TurnEnd]) -> Iterator[Finding]:
+def _no_turn_end(renderings: Mapping[str, Rendering | NotRendered], ends: list[TurnEnd]) -> Iterator[Finding]:
     with_end = {end.template for end in ends}
     for name, rendering in renderings.items():
         if isinstance(rendering, Rendering) and name not in with_end:

@@ -1,19 +1,26 @@
-"""Render chat templates in a process of its own: started by path, standard library and jinja2 only.
+"""Render chat templates in a process of its own: ``python -I -S render_child.py DIRECTORY...``.
 
 A template is a program from a stranger. jinja2's sandbox keeps it from reaching Python, but not from looping for ever
-or filling the memory, so this process limits its own CPU time and address space before it touches one.
+or filling the memory. So this process counts what a template does, which gives every host the same answer, and limits
+its own CPU time and address space for what happens inside a single step.
 The environment is transformers' (``utils/chat_template_utils._compile_jinja_template``, 4.57.6).
 
-stdin: {"jobs": [{"template", "variables"}]}; stdout: {"results": [{"text"} or {"error"}]}, in the same order.
+The arguments are the directories that hold jinja2 and markupsafe, the only packages seen here beside the standard
+library. stdin: {"jobs": [{"template", "variables"}]}; stdout: {"results": [{"text"}, {"error"} or {"limit"}]}, in the
+same order. Exit status ``LIMITED`` where the memory ran out outside a rendering.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import random
+import re
 import resource
 import sys
 from typing import Any
+
+sys.path.extend(sys.argv[1:])  # after the standard library, which nothing there may replace
 
 import jinja2
 import jinja2.ext
@@ -21,9 +28,16 @@ import jinja2.nodes
 import jinja2.parser
 import jinja2.sandbox
 
-CPU_SECONDS = 2  # renderings take milliseconds
+STEPS = 300_000  # lines of Python per rendering; the longest templates in use take some thousands
+CPU_SECONDS = 5  # of the whole process; renderings take milliseconds
 ADDRESS_SPACE = 1 << 30
 OUTPUT_LIMIT = 1 << 20  # characters per rendering
+LIMITED = 3
+_ADDRESS = re.compile(r"(?<= at )0x[0-9a-f]+")  # Python's names of objects, another one in every process
+
+
+class _TooManySteps(BaseException):
+    """The template runs on and on. No ``Exception``, for jinja2 swallows some of those."""
 
 
 class Generation(jinja2.ext.Extension):
@@ -69,18 +83,52 @@ def environment() -> jinja2.Environment:
 def render(sandbox: jinja2.Environment, job: dict[str, Any]) -> dict[str, str]:
     """One rendering, or the message of what went wrong: any exception here is the template's."""
     try:
-        return {"text": sandbox.from_string(job["template"]).render(**job["variables"])[:OUTPUT_LIMIT]}
+        template = sandbox.from_string(job["template"])
+        return {"text": _ADDRESS.sub("0x0", _counted(template, job["variables"])[:OUTPUT_LIMIT])}
+    except _TooManySteps:
+        return {"error": f"it takes more than {STEPS} steps"}
+    except MemoryError:
+        return {"limit": f"it takes more than {ADDRESS_SPACE >> 20} MiB of memory"}
     except Exception as error:  # noqa: BLE001 - a template can raise whatever Python can; all of it is the answer
-        return {"error": f"{type(error).__name__}: {error}"[:500]}
+        return {"error": _ADDRESS.sub("0x0", f"{type(error).__name__}: {error}"[:500])}
+
+
+def _counted(template: jinja2.Template, variables: dict[str, Any]) -> str:
+    """Render within ``STEPS`` lines; chance (``random``, ``lipsum``) is the same in every process."""
+    left = STEPS
+
+    def trace(_frame: Any, event: str, _argument: Any) -> Any:
+        nonlocal left
+        left -= event == "line"
+        if left < 0:
+            raise _TooManySteps
+        return trace
+
+    random.seed(0)
+    sys.settrace(trace)
+    try:
+        return template.render(**variables)
+    finally:
+        sys.settrace(None)
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (allowed, allowed))
 
 
 def main() -> None:
     """Limit this process, render, answer."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    sandbox = environment()
-    jobs = json.load(sys.stdin)["jobs"]
-    json.dump({"results": [render(sandbox, job) for job in jobs]}, sys.stdout)
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    _limit(resource.RLIMIT_AS, ADDRESS_SPACE)
+    try:
+        sandbox = environment()
+        jobs = json.load(sys.stdin)["jobs"]
+        answer = json.dumps({"results": [render(sandbox, job) for job in jobs]})
+    except MemoryError:
+        sys.exit(LIMITED)
+    sys.stdout.write(answer)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aot.cli import display, progress
+from aot import units
+from aot.cli import display, engines, progress
 from aot.cli.common import build_request, lock_option, model_options, output_options, serve_options, store_option
-from aot.errors import AotError, ErrorId
 
 if TYPE_CHECKING:
     from aot.build import Outcome, Settings
-    from aot.compile.engine import Engine
-    from aot.progress import Progress
-    from aot.request import BuildRequest
-
-GIB = 1 << 30
 
 
 @click.command()
@@ -25,15 +20,19 @@ GIB = 1 << 30
 @serve_options
 @store_option
 @lock_option
-@click.option("--engine", "engine_name", type=click.Choice(["docker", "local"]), default="docker", show_default=True)
-@click.option("--eos", type=click.Choice(["error", "warn", "off"]), default="error", show_default=True)
+@engines.engine_options
+@click.option(
+    "--eos",
+    type=click.Choice(["error", "warn", "off"]),
+    default="error",
+    show_default=True,
+    help="Where generation may not stop: refuse, warn, or do not look.",
+)
 @click.option("--allow-mismatch", is_flag=True, help="Keep an artifact whose fingerprint was predicted differently.")
 @click.option("--attempts", type=click.IntRange(1, 10), default=3, show_default=True, help="Compiles at most.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Compilers at once.")
-@click.option("--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="Limit of one compile.")
-@click.option("--memory", type=click.FloatRange(min=0.1), metavar="GIB", help="Memory limit of the container.")
-@click.option("--keep-container", is_flag=True, help="Leave the container for inspection.")
-@click.option("--simulator-image", metavar="IMAGE", envvar="AOT_SIMULATOR_IMAGE", help="For --simulate with docker.")
+@click.option("--rebuild", is_flag=True, help="Compile although the store has it, and replace it.")
+@click.option("--keep-container", is_flag=True, help="Leave it for docker logs and inspect; its files are removed.")
 @output_options
 def command(*, as_json: bool, verbose: bool, **arguments: Any) -> None:
     """Compile MODEL ahead of time into a content-addressed artifact.
@@ -48,16 +47,16 @@ def command(*, as_json: bool, verbose: bool, **arguments: Any) -> None:
       aot build ./my-model --target trn2 -tp 4 --store ./store --json
       aot build Qwen/Qwen3-8B --simulate --engine local        # no Docker, no real NEFFs
     """
-    from aot import build
+    from aot import build, toolchain
     from aot.storage.local import LocalStore
 
     request = build_request(arguments)
     voice = progress.choose(verbose=verbose)
-    _check_engine(request, arguments["engine_name"])
+    engines.check(arguments["engine_name"], simulate=request.simulate)
     outcome = build.build(
         request,
         LocalStore(arguments["store_path"]),
-        lambda: _engine(request, arguments["engine_name"], voice),
+        lambda: engines.make(arguments["engine_name"], toolchain.choose(request.toolchain, request.target).name, voice),
         _settings(arguments),
         voice,
     )
@@ -67,40 +66,18 @@ def command(*, as_json: bool, verbose: bool, **arguments: Any) -> None:
         _show(outcome)
 
 
-def _check_engine(request: BuildRequest, name: str) -> None:
-    if name == "local" and not request.simulate:
-        raise AotError(
-            ErrorId.ENGINE_LOCAL_REAL,
-            reason="engine local runs the simulator only: the real compiler lives in AWS's image",
-            remedy="use --engine docker, or add --simulate",
-        )
-
-
-def _engine(request: BuildRequest, name: str, voice: Progress) -> Engine:
-    if name == "docker":
-        from aot.compile.container import ContainerEngine
-
-        return ContainerEngine(voice)
-    from aot import resources, toolchain
-    from aot.compile.local import LocalEngine
-
-    return LocalEngine(resources.simulator(), toolchain.choose(request.toolchain, request.target).name)
-
-
 def _settings(arguments: dict[str, Any]) -> Settings:
     from aot import build
 
-    memory = arguments["memory"]
     return build.Settings(
         lock_path=arguments["lock_path"],
-        simulator_image=arguments["simulator_image"],
         eos=arguments["eos"],
         allow_mismatch=arguments["allow_mismatch"],
         attempts=arguments["attempts"],
         jobs=arguments["jobs"],
-        timeout_seconds=arguments["timeout"],
-        memory_bytes=int(memory * GIB) if memory else None,
+        rebuild=arguments["rebuild"],
         keep_container=arguments["keep_container"],
+        **engines.run_settings(arguments),
     )
 
 
@@ -117,9 +94,9 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
             "size": outcome.stored.size,
         },
         "fingerprint": {
-            "predicted": facts.fingerprint.predicted,
+            "predicted": outcome.plan.fingerprint.predicted,
             "found": facts.fingerprint.found,
-            "reason": facts.fingerprint.predicted_reason,
+            "reason": outcome.plan.fingerprint.reason,
             "mismatch_allowed": facts.fingerprint.mismatch_allowed,
         },
         "attempts": [msgspec.to_builtins(attempt) for attempt in outcome.attempts],
@@ -138,13 +115,13 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
 def _show(outcome: Outcome) -> None:
     facts = outcome.stored.record
     same = {True: "equal", False: "DIFFERENT", None: "not predicted"}
-    predicted = facts.fingerprint.predicted
+    predicted = outcome.plan.fingerprint.predicted
     verdict = same[None if predicted is None else predicted == facts.fingerprint.found]
     display.facts(
         [
             ("artifact", outcome.stored.reference),
             ("digest", outcome.stored.digest),
-            ("size", display.size(outcome.stored.size)),
+            ("size", units.size(outcome.stored.size)),
             ("fingerprint", f"{facts.fingerprint.found} ({verdict})"),
             ("attempts", str(len(outcome.attempts)) if not outcome.reused else "none, already built"),
             ("remedies", ", ".join(f"{remedy.id} (for {remedy.error})" for remedy in facts.remedies) or "none needed"),
@@ -152,9 +129,9 @@ def _show(outcome: Outcome) -> None:
         ]
     )
     if facts.simulated:
-        click.echo(f"note: {facts.note}. Both fingerprints are implementations of ours.")
+        display.say(f"note: {facts.note}. Both fingerprints are implementations of ours.")
     reference = outcome.stored.reference
-    click.echo(f"next: aot values {_quoted(reference)} --repository REGISTRY/REPO")
+    display.say(f"next: aot values {_quoted(reference)} --repository REGISTRY/REPO")
 
 
 def _quoted(reference: str) -> str:

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from aot import compiler_flags
 from aot.errors import AotError, ErrorId
 from aot.request import TARGETS, BuildRequest, ServeOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
+TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "AOT_REGISTRY_TOKEN")
+SHORTEST_TOKEN = 8
+"""Characters; a placeholder like "x" would be found in any text."""
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -58,8 +62,10 @@ def serve_options(function: F) -> F:
             type=click.Choice(["1", "8", "16", "32", "64", "128", "256"]),
             help="KV cache block; matters with prefix caching only.",
         ),
-        click.option("--enable-prefix-caching/--no-enable-prefix-caching", default=None),
-        click.option("--enable-chunked-prefill/--no-enable-chunked-prefill", default=None),
+        click.option(
+            "--enable-prefix-caching/--no-enable-prefix-caching", default=None, help="Reuse KV cache between requests."
+        ),
+        click.option("--enable-chunked-prefill/--no-enable-chunked-prefill", default=None, help="Split long prompts."),
         click.option("--num-gpu-blocks-override", type=click.IntRange(min=1), help="KV cache blocks."),
         click.option("--additional-config", metavar="JSON", help="e.g. '{\"override_neuron_config\": {...}}'."),
         click.option("--speculative-config", hidden=True, help="Not covered yet; refused."),
@@ -83,23 +89,42 @@ def model_options(function: F) -> F:
         click.option("--with-weights", is_flag=True, help="Fetch the weights too; compiling does not need them."),
         click.option("--logical-nc-config", type=click.IntRange(1, 2), help="Sets NEURON_LOGICAL_NC_CONFIG."),
         click.option("--compiler-flags", metavar="FLAGS", help="Replaces NEURON_CC_FLAGS; --target is added."),
-        click.option("--remedies", type=click.Choice(["auto", "off"]), default="auto", show_default=True),
+        click.option(
+            "--remedies",
+            type=click.Choice(["auto", "off"]),
+            default="auto",
+            show_default=True,
+            help="Patch around known compiler failures and retry, or stop at the first.",
+        ),
     ]
     return _apply(function, options)
+
+
+def json_option(function: F) -> F:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(function)
+
+
+def verbose_option(function: F) -> F:
+    """``--verbose``, for verbs that report progress."""
+    return click.option("--verbose", "-v", is_flag=True, help="Show the compiler's own output on stderr.")(function)
 
 
 def output_options(function: F) -> F:
     """``--json`` and ``--verbose``."""
-    options = [
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-        click.option("--verbose", "-v", is_flag=True, help="Show the compiler's own output on stderr."),
-    ]
-    return _apply(function, options)
+    return json_option(verbose_option(function))
 
 
 def store_option(function: F) -> F:
     """``--store DIR``."""
-    return click.option("--store", "store_path", type=click.Path(path_type=Path), default=default_store)(function)
+    return click.option(
+        "--store",
+        "store_path",
+        type=click.Path(path_type=Path, readable=False),  # the store says itself, and better, why it cannot be read
+        metavar="DIR",
+        default=default_store,
+        help="Where artifacts are kept  [default: $AOT_STORE, else ~/.local/share/aot/store]",
+    )(function)
 
 
 def lock_option(function: F) -> F:
@@ -107,7 +132,7 @@ def lock_option(function: F) -> F:
     return click.option(
         "--lock",
         "lock_path",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=click.Path(path_type=Path, dir_okay=False, readable=False),
         envvar="AOT_LOCK",
         default=Path("aot.lock"),
         show_default=True,
@@ -116,12 +141,10 @@ def lock_option(function: F) -> F:
 
 
 def default_store() -> Path:
-    """``$AOT_STORE``, else ``$XDG_DATA_HOME/aot/store``, else below ``~/.local/share``."""
-    named = os.environ.get("AOT_STORE")
-    if named:
-        return Path(named)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "aot" / "store"
+    """Where the store lies when ``--store`` is not given."""
+    from aot.storage.local import default_path
+
+    return default_path()
 
 
 def _apply(function: F, options: Sequence[Callable[[F], F]]) -> F:
@@ -131,8 +154,16 @@ def _apply(function: F, options: Sequence[Callable[[F], F]]) -> F:
 
 
 def build_request(arguments: dict[str, Any]) -> BuildRequest:
-    """The request in click's parsed arguments. Raises ``ADDITIONAL_CONFIG`` and ``NOT_COVERED``."""
+    """The request in click's parsed arguments.
+
+    Raises ``ADDITIONAL_CONFIG``, ``NOT_COVERED``, ``SECRET_IN_ENVIRONMENT``, or click's usage error.
+    """
     _refuse_uncovered(arguments)
+    refuse_tokens(arguments, os.environ)
+    flags = arguments["compiler_flags"]
+    why = compiler_flags.problem(flags, arguments["target"]) if flags is not None else None
+    if why is not None:
+        raise click.UsageError(f"--compiler-flags cannot be used: {why}")
     block_size = arguments["block_size"]
     options = ServeOptions(
         **{
@@ -159,9 +190,22 @@ def build_request(arguments: dict[str, Any]) -> BuildRequest:
     )
 
 
+def refuse_tokens(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    """Raise ``SECRET_IN_ENVIRONMENT`` for a token in text that ends in the artifact, where everybody can read it."""
+    for option in ("additional_config", "compiler_flags"):
+        for name in TOKENS:
+            token = environment.get(name, "")
+            if len(token) >= SHORTEST_TOKEN and token in (arguments[option] or ""):
+                raise AotError(
+                    ErrorId.SECRET_IN_ENVIRONMENT,
+                    reason=f"--{option.replace('_', '-')} holds the value of {name}, and would be kept in the artifact",
+                    remedy="leave it out: compiling needs no credentials; the variable alone is enough to fetch models",
+                )
+
+
 def _refuse_uncovered(arguments: dict[str, Any]) -> None:
     for name, given in (("--speculative-config", "speculative_config"), ("--enable-lora", "enable_lora")):
-        if arguments[given]:
+        if arguments[given] not in (None, False):
             raise AotError(
                 ErrorId.NOT_COVERED,
                 reason=f"{name} is not covered yet: it changes the compiled graphs in ways aot has not measured",
@@ -175,8 +219,9 @@ def parse_additional_config(text: str | None) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(text)
-    except ValueError as problem:
-        raise _malformed(f"it is no JSON ({problem})") from problem
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()  # as the record will be written
+    except (ValueError, RecursionError) as problem:
+        raise _malformed(f"it is no JSON that can be recorded ({problem})") from problem
     if not isinstance(value, dict):
         raise _malformed(f"it is a JSON {type(value).__name__}, not an object")
     override = value.get("override_neuron_config")

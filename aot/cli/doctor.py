@@ -14,31 +14,33 @@ _MARKS = {"ok": "ok      ", "warning": "warning ", "error": "error   "}
 
 
 @click.command()
+@click.option("--simulate", is_flag=True, help="Only what `aot build --simulate --engine local` needs is an error.")
 @store_option
 @lock_option
 @output_options
-def command(*, store_path: Path, lock_path: Path, as_json: bool, verbose: bool) -> None:
+def command(*, simulate: bool, store_path: Path, lock_path: Path, as_json: bool, verbose: bool) -> None:
     """Check this machine for what a build would trip over; changes nothing.
 
-    A warning still allows `aot build --simulate --engine local`.
+    Without --simulate it looks at what a real build needs: Docker, amd64, memory, disk.
 
     \b
-    Example:
+    Examples:
       aot doctor
+      aot doctor --simulate
     """
     import msgspec
 
     from aot import doctor
     from aot.compile.container import ContainerEngine
 
-    checks = doctor.examine(ContainerEngine(progress.choose(verbose=verbose)), store_path, lock_path)
+    checks = doctor.examine(ContainerEngine(progress.choose(verbose=verbose)), store_path, lock_path, simulate=simulate)
     broken = [check for check in checks if check.status == "error"]
     fields = {"ok": not broken, "checks": [msgspec.to_builtins(check) for check in checks]}
     if not as_json:
         for check in checks:
-            click.echo(f"{_MARKS[check.status]} {check.name}: {check.detail}")
+            display.say(f"{_MARKS[check.status]} {check.name}: {check.detail}")
             if check.remedy:
-                click.echo(f"         what to do: {check.remedy}")
+                display.say(f"         what to do: {check.remedy}")
     if broken:
         raise AotError(
             ErrorId.NOT_READY,

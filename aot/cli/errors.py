@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aot.cli import display
+from aot.cli.common import json_option
+
 if TYPE_CHECKING:
     from aot.compile.explain import Finding
     from aot.compile.failure import FailedModule
@@ -29,7 +32,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("log")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def explain(*, log: str, as_json: bool) -> None:
     """Say what failed in LOG (a file, or - for stdin), why, and what to do. Finding nothing is an answer too."""
     from aot.compile.explain import explain as explain_failures
@@ -38,20 +41,17 @@ def explain(*, log: str, as_json: bool) -> None:
     if as_json:
         import msgspec
 
-        from aot.cli import display
-
         display.document({"findings": msgspec.to_builtins(findings)})
     elif not findings:
-        click.echo("no failure found in this log")
+        display.say("no failure found in this log")
     for finding in [] if as_json else findings:
         _show_finding(finding)
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def list_errors(*, as_json: bool) -> None:
     """List the catalogue, most specific entries first."""
-    from aot.cli import display
     from aot.compile.known_errors import catalogue
 
     if as_json:
@@ -65,10 +65,9 @@ def list_errors(*, as_json: bool) -> None:
 
 @command.command()
 @click.argument("error_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@json_option
 def show(*, error_id: str, as_json: bool) -> None:
     """Show one entry of the catalogue, by id or code."""
-    from aot.cli import display
     from aot.compile.known_errors import find
     from aot.errors import AotError, ErrorId
 
@@ -108,28 +107,27 @@ def _read(log: str) -> list[FailedModule]:
 
 def _show_finding(finding: Finding) -> None:
     where = " ".join(part for part in (finding.graph, finding.bucket) if part) or "a graph the log does not name"
-    click.secho(f"{finding.id}: {finding.name}", bold=True)
-    click.echo(f"  where       {where} (line {finding.line})")
+    click.secho(display.clean_line(f"{finding.id}: {finding.name}"), bold=True)
+    display.say(f"  where       {where} (line {finding.line})")
     if finding.tensors:
-        click.echo(f"  tensors     {' + '.join(map(str, finding.tensors))}")
+        display.say(f"  tensors     {' + '.join(map(str, finding.tensors))}")
     if finding.arithmetic is not None:
-        click.echo(f"  arithmetic  {finding.arithmetic['text']}")
-    click.echo(f"  cause       {finding.cause} [{finding.cause_confidence or 'unknown'}]")
-    click.echo(f"  what to do  {finding.workaround}")
+        display.say(f"  arithmetic  {finding.arithmetic['text']}")
+    display.say(f"  cause       {finding.cause} [{finding.cause_confidence or 'unknown'}]")
+    display.say(f"  what to do  {finding.workaround}")
     for step in finding.ladder:
         who = "aot build applies it" if step.automatic else "only by your choice"
         changes = "changes the fingerprint" if step.changes_fingerprint else "keeps the fingerprint"
-        click.echo(f"  remedy      {step.id}: {step.does} ({who}; {changes})")
+        display.say(f"  remedy      {step.id}: {step.does} ({who}; {changes})")
     if finding.also:
-        click.echo(f"  also        {', '.join(finding.also)} (see `aot errors show`)")
+        display.say(f"  also        {', '.join(finding.also)} (see `aot errors show`)")
     if finding.link:
-        click.echo(f"  see         {finding.link}")
+        display.say(f"  see         {finding.link}")
     for line in [] if finding.confidence else finding.excerpt:
-        click.echo(f"  | {line}")
+        display.say(f"  | {display.clean_line(line)}")
 
 
 def _show_entry(entry: KnownError) -> None:
-    from aot.cli import display
     from aot.compile.remedies import ladder
 
     pairs = [

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 @click.option(
     "--toolchain", metavar="NAME", help="For sides that name none  [default: the other side's, else that of inf2]"
 )
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Of the answer.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the fingerprints differ.")
 @store_option
@@ -94,4 +101,4 @@ def _show(explanation: Explanation, form: str) -> None:
         display.document(render.as_data(explanation))
     else:
         text = render.as_markdown(explanation) if form == "markdown" else render.as_text(explanation)
-        click.echo(text, nl=False)
+        display.say(text, nl=False)

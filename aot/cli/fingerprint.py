@@ -1,13 +1,15 @@
-"""``aot fingerprint``: serve-time hashes from JSON Lines, without an image, a device or a network."""
+"""``aot fingerprint``: serve-time hashes from flags, a command line or JSON Lines, without image or device."""
 
 from __future__ import annotations
 
 import json
 import sys
-from functools import cache
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
+
+from aot.request import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,27 +17,53 @@ if TYPE_CHECKING:
     from aot.fingerprint import FingerprintError
 
 
-@click.command("fingerprint")
-@click.option(
-    "--requests", type=click.File("rb"), required=True, metavar="FILE|-", help="Requests, one JSON object a line."
+@click.command(
+    "fingerprint",
+    # vLLM's own flags are read by vLLM's rules (aot.serve_command); -h must not be found inside its -dph.
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
-@click.option("--canonical", is_flag=True, help="Add canonical_json, the text whose md5 is given.")
-def command(requests: IO[bytes], canonical: bool) -> None:
-    """Compute the hash that vLLM's Neuron plugin computes when it serves, for many requests at once.
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[MODEL [FLAGS OF VLLM SERVE]...]")
+@click.option("--command", "command_line", metavar="TEXT", help="A whole command line that starts the server.")
+@click.option("--requests", type=click.File("rb"), metavar="FILE|-", help="Many requests, one JSON object a line.")
+@click.option(
+    "--target", type=click.Choice(TARGETS), default=TARGETS[0], show_default=True, help="What the device reports."
+)
+@click.option("--toolchain", metavar="NAME", help="See `aot toolchain list`  [default: by target]")
+@click.option("--model-path", metavar="PATH", help="The model string to hash, verbatim, in place of the one given.")
+@click.option("--model-dir", metavar="DIR|ID", help="Where to read config.json, if not from the model given.")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable of the server; may be repeated.")
+@click.option("--env-file", type=click.Path(path_type=Path), metavar="FILE", help="Such variables, one a line.")
+@click.option("--canonical", is_flag=True, help="Give canonical_json, the text whose md5 is the hash.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def command(arguments: tuple[str, ...], requests: IO[bytes] | None, **options: Any) -> None:
+    """Compute the hash that vLLM's Neuron plugin computes when it serves, without an image or a device.
 
-    Each line of FILE is an object with toolchain, model_dir (the model string, verbatim), hf_config (config.json),
-    engine_args, env, detected_platform and id. Each answer is a line, in the same order: {"id", "md5"}, or {"id",
-    "error": {"type", "message"}} where type is refused (the server would refuse too), invalid_request, or not_covered
-    (run the image itself instead). One bad line does not stop the others.
+    MODEL is a directory, hashed as given, or a hub id, hashed as /models/<org>/<name>; --model-path overrides both.
+    Flags are those of `vllm serve` in any of its spellings; a flag that is absent is left to vLLM's default, not to
+    aot's. With --command the whole command line is read, the model string hashed as it stands there.
+
+    Each line of a FILE of requests is an object with toolchain, model_dir (the model string, verbatim), hf_config
+    (config.json), engine_args, env, detected_platform and id. Each answer is a line, in the same order: {"id", "md5"},
+    or {"id", "error": {"type", "message"}} where type is refused (the server would refuse too), invalid_request, or
+    not_covered (run the image itself instead). One bad line does not stop the others.
 
     \b
     Examples:
-      aot fingerprint --requests requests.jsonl
+      aot fingerprint ./Qwen3-8B -tp 2 --max-model-len 2048 --max-num-seqs 2 --no-enable-prefix-caching
+      aot fingerprint --command "vllm serve /models/Qwen/Qwen3-8B -tp 2 --max-model-len 8k --block-size 32" \\
+        --model-dir ./Qwen3-8B --env-file server.env
       aot fingerprint --requests - --canonical < requests.jsonl
     """
+    if (requests is not None) + (options["command_line"] is not None) + bool(arguments) != 1:
+        raise click.UsageError("give one of MODEL with flags, --command, or --requests")
+    if requests is None:
+        from aot.cli import fingerprint_one
+
+        fingerprint_one.run(arguments, options)
+        return
     for line in requests:
         if line.strip():
-            sys.stdout.write(json.dumps(answer(line, canonical=canonical)) + "\n")
+            sys.stdout.write(json.dumps(answer(line, canonical=options["canonical"])) + "\n")
             sys.stdout.flush()  # a caller may wait for each answer before it asks again
 
 
@@ -46,7 +74,7 @@ def answer(line: bytes, *, canonical: bool) -> dict[str, Any]:
     identity = None
     try:
         document = _parse(line)
-        identity = document.get("id")
+        identity = _identity(document)
         return {"id": identity, **_compute(document, canonical=canonical)}
     except FingerprintError as error:
         return {"id": identity, "error": _error(error)}
@@ -66,6 +94,18 @@ def _parse(line: bytes) -> dict[str, Any]:
     return document
 
 
+def _identity(document: Mapping[str, Any]) -> Any:
+    """The id, if it can be written back: Python reads NaN and Infinity, which are no JSON."""
+    from aot.fingerprint import InvalidRequest
+
+    identity = document.get("id")
+    try:
+        json.dumps({"id": identity}, allow_nan=False)
+    except ValueError as problem:
+        raise InvalidRequest("the id holds NaN or Infinity, which is no JSON", "give a string or number") from problem
+    return identity
+
+
 def _compute(document: Mapping[str, Any], *, canonical: bool) -> dict[str, Any]:
     from aot.fingerprint import InvalidRequest, NotCovered, compute, parse_request
 
@@ -79,18 +119,11 @@ def _compute(document: Mapping[str, Any], *, canonical: bool) -> dict[str, Any]:
     return {"md5": result.md5, "canonical_json": result.canonical_json} if canonical else {"md5": result.md5}
 
 
-@cache
 def _profile(name: str) -> dict[str, Any] | None:
     """The release's profile, or None where the toolchain is unknown or was never measured."""
-    from aot import resources
-    from aot.fingerprint.profile import check
+    from aot import toolchain
 
-    directory = resources.manifests() / "toolchains"
-    if name not in {path.parent.name for path in directory.glob("*/profile.json")}:
-        return None
-    profile: dict[str, Any] = json.loads((directory / name / "profile.json").read_bytes())
-    check(profile)
-    return profile
+    return toolchain.load_profile(name) if name in toolchain.names() else None
 
 
 def _error(error: FingerprintError) -> dict[str, str]:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
+from aot import units
 from aot.cli import display
-from aot.cli.common import output_options, store_option
+from aot.cli.common import json_option, store_option
 
 
 @click.command("list")
 @store_option
-@output_options
-def command(*, store_path: Path, as_json: bool, verbose: bool) -> None:  # noqa: ARG001
+@json_option
+def command(*, store_path: Path, as_json: bool) -> None:
     """List the artifacts in a store, newest first.
 
     \b
@@ -30,7 +31,7 @@ def command(*, store_path: Path, as_json: bool, verbose: bool) -> None:  # noqa:
         display.document({"store": str(store_path), "artifacts": [msgspec.to_builtins(row) for row in rows]})
         return
     if not rows:
-        click.echo(f"no artifacts in {store_path}", err=True)
+        display.say(f"no artifacts in {store_path}", err=True)
         return
     display.table(
         ["DIGEST", "MODEL", "TARGET", "TP", "LENGTH", "SEQS", "TOOLCHAIN", "FINGERPRINT", "SIZE", "NOTE"],
@@ -44,7 +45,7 @@ def command(*, store_path: Path, as_json: bool, verbose: bool) -> None:  # noqa:
                 str(row.max_num_seqs or "?"),
                 row.toolchain or "?",
                 (row.fingerprint or "?")[:12],
-                display.size(row.size or 0),
+                units.size(row.size or 0),
                 f"DAMAGED: {row.damaged}" if row.damaged else "SIMULATED" if row.simulated else "",
             ]
             for row in rows

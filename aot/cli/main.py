@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 # verb -> (module that defines it, one-line help shown by `aot --help` without importing that module)
 VERBS: dict[str, tuple[str, str]] = {
-    "plan": ("aot.cli.plan", "Say what a build would do: key, fingerprint, risks. Starts nothing."),
+    "plan": ("aot.cli.plan", "Say what a build would do: key, fingerprint, risks. Compiles nothing."),
     "build": ("aot.cli.build", "Compile a model ahead of time into a content-addressed artifact."),
-    "fingerprint": ("aot.cli.fingerprint", "Compute serve-time hashes from JSON Lines, as vLLM's Neuron plugin would."),
+    "fingerprint": ("aot.cli.fingerprint", "Compute the serve-time hash, from flags, a command line or JSON Lines."),
     "explain": ("aot.cli.explain", "Say why two fingerprints differ, field by field."),
     "errors": ("aot.cli.errors", "Known compiler failures: explain a log, list, show."),
     "eos": ("aot.cli.eos", "Check that generation can stop."),
     "values": ("aot.cli.values", "Print the Helm values that serve an artifact."),
     "list": ("aot.cli.list_artifacts", "List the artifacts in a store."),
     "verify": ("aot.cli.verify", "Check every digest of an artifact."),
-    "toolchain": ("aot.cli.toolchain", "The pinned AWS images: list, show, lock."),
+    "toolchain": ("aot.cli.toolchain", "The pinned AWS images: list, show, lock, capture, diff."),
     "doctor": ("aot.cli.doctor", "Check this machine for what a build needs."),
 }
 
@@ -98,17 +98,15 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _report_usage(error, wants_json)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("aot: interrupted; nothing half-written was kept", err=True)
-        return EXIT_SIGINT
+        return _report_stop("interrupted", EXIT_SIGINT, wants_json)
     except Terminated:
-        click.echo("aot: terminated; nothing half-written was kept", err=True)
-        return EXIT_SIGTERM
+        return _report_stop("terminated", EXIT_SIGTERM, wants_json)
     except BrokenPipeError:
         # The reader of our stdout went away (`aot list | head`): not an error, and nothing left to say.
         sys.stdout = None
         return EXIT_OK
     except Exception:  # noqa: BLE001 - the one place where an unexpected exception is shown, traceback and all
-        return _report_defect()
+        return _report_defect(wants_json)
     return outcome if isinstance(outcome, int) else EXIT_OK
 
 
@@ -128,14 +126,30 @@ def _report_usage(error: click.ClickException, wants_json: bool) -> int:
     return ErrorClass.USAGE.exit_code
 
 
-def _report_defect() -> int:
+def _report_stop(what: str, exit_code: int, wants_json: bool) -> int:
+    from aot.cli import display
+
+    click.echo(f"aot: {what}; nothing half-written was kept", err=True)
+    if wants_json:
+        display.document({"error": display.error_fields(what, f"{what} by a signal", "run it again", exit_code)})
+    return exit_code
+
+
+def _report_defect(wants_json: bool) -> int:
     import traceback
+
+    from aot.cli import display
 
     traceback.print_exc()
     click.echo(
         "aot: this is a defect of aot, not of your input. Please report it with the traceback above.",
         err=True,
     )
+    if wants_json:
+        reason = traceback.format_exc(limit=0).strip().splitlines()[-1]
+        display.document(
+            {"error": display.error_fields("defect", reason, "report it with the traceback", EXIT_INTERNAL)}
+        )
     return EXIT_INTERNAL
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aot.cli import display
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,7 +60,7 @@ class Plain:
             self._say(f"   ... {text}")
 
     def _say(self, text: str) -> None:
-        click.echo(text, err=True)
+        display.say(text, err=True)
 
 
 class GitHub(Plain):
@@ -68,18 +70,24 @@ class GitHub(Plain):
     def group(self, title: str) -> Iterator[None]:
         """Fold everything said inside."""
         start = time.monotonic()
-        self._say(f"::group::{title}")
+        self._command("group", title)
         try:
             yield
         finally:
-            self._say("::endgroup::")
+            self._command("endgroup", "")
             self._say(f"{title}: {time.monotonic() - start:.1f} s")
 
     def warn(self, text: str) -> None:
         """Annotate the run."""
+        self._command("warning title=aot", text)
+
+    def _command(self, name: str, text: str) -> None:
         # Newlines and % are data in a workflow command and must be escaped.
-        escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        self._say(f"::warning title=aot::{escaped}")
+        escaped = display.clean(text).replace("%", "%25").replace("\n", "%0A")
+        click.echo(f"::{name}::{escaped}", err=True)
+
+    def _say(self, text: str) -> None:
+        click.echo(display.without_commands(display.clean(text)), err=True)
 
 
 class Terminal(Plain):
@@ -115,17 +123,16 @@ class Terminal(Plain):
     def heartbeat(self, text: str) -> None:
         """Replace the spinner's text."""
         if self._status is not None:
-            self._status.update(_escaped(text))
+            self._status.update(_escaped(display.clean_line(text)))
 
     def _say(self, text: str) -> None:
         self._console.print(_escaped(text), soft_wrap=True)
 
 
 def _escaped(text: str) -> str:
-    # Log lines hold square brackets, and control characters could repaint the terminal.
-    from rich.markup import escape
+    from rich.markup import escape  # log lines hold square brackets
 
-    return escape("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text))
+    return escape(display.clean(text))
 
 
 def choose(*, verbose: bool) -> Progress:

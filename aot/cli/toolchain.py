@@ -1,4 +1,4 @@
-"""``aot toolchain list|show|lock``."""
+"""``aot toolchain list|show|lock``; ``capture`` and ``diff`` have files of their own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from aot import toolchain as toolchains
-from aot.cli import display, progress
-from aot.cli.common import lock_option, output_options
+from aot.cli import display, progress, toolchain_capture, toolchain_diff
+from aot.cli.common import json_option, lock_option, output_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +27,19 @@ def command() -> None:
       aot toolchain show sdk2.28.0
       aot toolchain lock sdk2.28.0
       aot toolchain lock sdk2.28.0 --image mirror.example.com/neuron/vllm:0.13.0 --update
+      aot toolchain capture sdk2.28.0 --output ./captured
+      aot toolchain diff sdk2.28.0 sdk2.29.0
     """
+
+
+command.add_command(toolchain_capture.capture)
+command.add_command(toolchain_diff.diff)
 
 
 @command.command("list")
 @lock_option
-@output_options
-def list_toolchains(*, lock_path: Path, as_json: bool, verbose: bool) -> None:  # noqa: ARG001
+@json_option
+def list_toolchains(*, lock_path: Path, as_json: bool) -> None:
     """All toolchains, with the targets they are the default for."""
     from aot import lock as locks
 
@@ -70,8 +76,8 @@ def _summary(chain: Toolchain) -> dict[str, Any]:
 
 @command.command("show")
 @click.argument("name")
-@output_options
-def show(*, name: str, as_json: bool, verbose: bool) -> None:  # noqa: ARG001
+@json_option
+def show(*, name: str, as_json: bool) -> None:
     """Components, behaviour and known problems of one toolchain."""
     chain = toolchains.load(name)
     if as_json:
@@ -80,9 +86,9 @@ def show(*, name: str, as_json: bool, verbose: bool) -> None:  # noqa: ARG001
     display.facts([("image", chain.image), ("python", f"{chain.python} ({chain.python_version})")])
     display.facts(sorted(chain.components.items()))
     for flag, value in msgspec.to_builtins(chain.behaviour).items():
-        click.echo(f"{flag}: {value}")
+        display.say(f"{flag}: {value}")
     for known in chain.known:
-        click.echo(f"\n[{known.confidence}] {known.fact}\n  {', '.join(known.targets)}; {known.source}")
+        display.say(f"\n[{known.confidence}] {known.fact}\n  {', '.join(known.targets)}; {known.source}")
 
 
 @command.command("lock")
@@ -100,7 +106,7 @@ def lock_images(
     """
     from aot import locking
 
-    if image and len(names) != 1:
+    if image is not None and len(names) != 1:
         raise click.UsageError("--image goes with exactly one NAME")
     pins = locking.lock_toolchains(
         list(names), lock_path, image=image, update=update, progress=progress.choose(verbose=verbose)

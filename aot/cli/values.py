@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from aot.cli import display
-from aot.cli.common import output_options, store_option
+from aot.cli.common import json_option, store_option
 
 
 @click.command()
@@ -15,7 +15,7 @@ from aot.cli.common import output_options, store_option
 @click.option("--repository", metavar="REPO", help="Where the cluster pulls the artifact: registry/path, no tag.")
 @click.option("--allow-simulated", is_flag=True, help="Print values for an artifact that no device can run.")
 @store_option
-@output_options
+@json_option
 def command(
     *,
     artifact: str,
@@ -23,7 +23,6 @@ def command(
     allow_simulated: bool,
     store_path: Path,
     as_json: bool,
-    verbose: bool,  # noqa: ARG001
 ) -> None:
     """Print the Helm values that serve ARTIFACT: digests, exact flags, variables.
 
@@ -53,4 +52,4 @@ def command(
     if as_json:
         display.document({"values": document})
     else:
-        click.echo(render.render(document, stored.record), nl=False)
+        click.echo(render.render(document, stored.record), nl=False)  # data: kept as it is, to the letter

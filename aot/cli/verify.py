@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
+from aot import units
 from aot.cli import display
-from aot.cli.common import output_options, store_option
+from aot.cli.common import json_option, store_option
 from aot.errors import AotError, ErrorId
 
 
 @click.command()
 @click.argument("artifact", required=False)
 @store_option
-@output_options
-def command(*, artifact: str | None, store_path: Path, as_json: bool, verbose: bool) -> None:  # noqa: ARG001
+@json_option
+def command(*, artifact: str | None, store_path: Path, as_json: bool) -> None:
     """Check every digest of ARTIFACT, or of everything in the store.
 
     ARTIFACT is a tag, a key, a digest or its beginning, oci:STORE:TAG, or STORE@sha256:....
@@ -47,8 +48,6 @@ def command(*, artifact: str | None, store_path: Path, as_json: bool, verbose: b
         display.document(msgspec.to_builtins(result))
         return
     for finding in result.findings:
-        click.echo(f"{finding.severity}: {finding.reason}\n  {finding.remedy}", err=True)
+        display.say(f"{finding.severity}: {finding.reason}\n  {finding.remedy}", err=True)
     count = len(result.artifacts)
-    click.echo(
-        f"{count} artifact{'' if count == 1 else 's'}, {result.blobs} blobs, {display.size(result.bytes)}: whole"
-    )
+    display.say(f"{count} artifact{'' if count == 1 else 's'}, {result.blobs} blobs, {units.size(result.bytes)}: whole")

@@ -13,7 +13,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-from aot import host
+from aot import host, units
 from aot.compile.engine import writing
 from aot.errors import AotError, ErrorId
 
@@ -119,7 +119,7 @@ def extract(chunks: Iterable[bytes], target: Path, *, skip_links: bool = False) 
 
 def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     parts = PurePosixPath(member.name).parts
-    if member.name.startswith("/") or ".." in parts:
+    if member.name.startswith("/") or ".." in parts or "\0" in member.name:
         raise _refused(f"the path {member.name!r}")
     path = target.joinpath(*parts[1:])
     if member.isdir():
@@ -135,7 +135,11 @@ def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path)
 
 def _real_directory(path: Path, target: Path) -> None:
     """Create ``path``; refuse one that a link on the way would lead elsewhere."""
-    path.mkdir(parents=True, exist_ok=True)
+    with writing(target):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as problem:
+            raise _refused(f"{path.name!r} both as a file and as a directory") from problem
     if not path.resolve().is_relative_to(target.resolve()):
         raise _refused(f"{path.name!r}, behind a symbolic link")
 
@@ -145,8 +149,8 @@ def _write(content: IO[bytes], path: Path, member: tarfile.TarInfo) -> None:
     if member.size > free:
         raise AotError(
             ErrorId.DISK_FULL,
-            reason=f"{path} needs {host.gib(member.size)}, {host.gib(max(free, 0))} are free",
-            remedy="free some space and build again; the compile cache keeps what was compiled",
+            reason=f"{path} needs {units.size(member.size)}, {units.size(max(free, 0))} are free",
+            remedy=f"{host.LARGER_DISK}; the compile cache keeps what was compiled",
         )
     mode = 0o644 | (member.mode & 0o111)
     with writing(path.parent):

@@ -103,10 +103,10 @@ def _read_back(output_dir: Path, ended: Exit, watcher: Watcher) -> tuple[RunnerR
     try:
         result = read_result(output_dir)
         if result is not None and result.error is not None and result.error.kind == "mismatch":
-            raise FingerprintMismatch(read_canonical(output_dir))
+            raise FingerprintMismatch(read_canonical(output_dir, result))
         absent = missing_files(output_dir) if result and result.outcome == "compiled" else []
         verdict = judge(ended, result, absent, failures)
-        return result, read_canonical(output_dir) if verdict.ok else "", verdict
+        return result, read_canonical(output_dir, result) if verdict.ok and result else "", verdict
     except AotError as problem:
         return None, "", unreadable(problem, failures)
 
@@ -143,8 +143,7 @@ class _Attempts:
             self._record(verdict, ended, watcher)
             if verdict.ok and result is not None:
                 return AttemptsOutcome(tuple(self._done), result, text, job.output_dir, tuple(self._remedies))
-            if not job.keep:
-                shutil.rmtree(job.output_dir, ignore_errors=True)
+            shutil.rmtree(job.output_dir, ignore_errors=True)
             self._explain(verdict)
             self._prepare_next(verdict, job, watcher)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,7 @@ import docker.errors
 import requests.exceptions
 from docker.types import LogConfig
 
-from aot import host
+from aot import host, units
 from aot.compile import images, owner
 from aot.compile.docker_client import (
     connect,
@@ -89,7 +90,7 @@ class ContainerEngine:
                 remedy="use an amd64 machine, or point DOCKER_HOST at one",
             )
         self._check_memory(needs.memory_bytes)
-        self._check_disk(needs.scratch_dir, needs.scratch_bytes, "free some space, or set TMPDIR to a larger disk")
+        self._check_disk(needs.scratch_dir, needs.scratch_bytes, host.LARGER_DISK)
         if is_this_machine(self._info) and not (needs.image and images.inspect(self._client, needs.image)):
             root = Path(str(self._info.get("DockerRootDir", "/var/lib/docker")))
             self._check_disk(root, needs.image_bytes, "free some space: 'docker system prune' removes what is unused")
@@ -140,13 +141,14 @@ class ContainerEngine:
         if total and total < needed:
             raise AotError(
                 ErrorId.HOST_TOO_SMALL,
-                reason=f"the engine's machine has {host.gib(total)} of memory, the compile needs {host.gib(needed)}",
+                reason=f"the engine's machine has {units.size(total)} of memory, "
+                f"the compile needs {units.size(needed)}",
                 remedy="use a larger machine, or compile fewer graphs at once with --jobs 1",
             )
         here = host.memory() if is_this_machine(self._info) else None
         if here is not None and here.available < needed:
             self._progress.warn(
-                f"only {host.gib(here.available)} of memory are free now, the compile may need {host.gib(needed)}"
+                f"only {units.size(here.available)} of memory are free now, the compile may need {units.size(needed)}"
             )
 
     def _check_disk(self, path: Path, needed: int, remedy: str) -> None:
@@ -154,7 +156,7 @@ class ContainerEngine:
         if free is not None and free < needed:
             raise AotError(
                 ErrorId.HOST_TOO_SMALL,
-                reason=f"{path} has {host.gib(free)} free, the build needs {host.gib(needed)}",
+                reason=f"{path} has {units.size(free)} free, the build needs {units.size(needed)}",
                 remedy=remedy,
             )
 
@@ -178,7 +180,7 @@ class ContainerEngine:
         api = self._client.api
         config = api.create_host_config(
             mounts=mounts,
-            network_mode=None if job.network else "none",
+            network_mode="none",
             mem_limit=job.memory_bytes,
             memswap_limit=job.memory_bytes,  # the same figure: no swap, or a compile would crawl instead of failing
             init=True,  # reaps zombies and passes signals on; as process 1 Python would ignore them
@@ -213,9 +215,19 @@ class ContainerEngine:
                 sink.stderr(b"aot: the engine's output stream broke off; some lines may be missing here")
                 timed_out = deliver(attach(self._client, name), sink, clock)
             if timed_out:
-                self._client.api.kill(name)
+                timed_out = self._kill(name)
                 self._has_ended(name)
             return self._exit(name, clock.elapsed(), job, timed_out=timed_out)
+
+    def _kill(self, name: str) -> bool:
+        """False when the container ended by itself just before: the engine then answers 409, or 404 if it is gone."""
+        try:
+            self._client.api.kill(name)
+        except docker.errors.APIError as error:
+            if error.status_code not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+                raise
+            return False
+        return True
 
     def _has_ended(self, name: str) -> bool:
         try:
@@ -231,7 +243,7 @@ class ContainerEngine:
         if timed_out or self._stopped or ended.status == 0:
             return ended
         if state.get("OOMKilled"):
-            limit = f" of {host.gib(job.memory_bytes)}" if job.memory_bytes else ""
+            limit = f" of {units.size(job.memory_bytes)}" if job.memory_bytes else ""
             detail = f"the kernel killed it for going over the container's memory limit{limit}"
         elif ended.status == KILLED:
             detail = "it was killed (exit 137), probably because the engine's machine ran out of memory"

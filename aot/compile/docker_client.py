@@ -20,14 +20,20 @@ TIMEOUT = 120
 """Seconds without an answer to one request; creating a container from a cold disk takes tens of them."""
 
 
+NO_ANSWER = (LookupError, TypeError, AttributeError)
+"""What the SDK raises over JSON that no Docker engine would send: another service listens at the address."""
+
+
 def connect() -> docker.DockerClient:
     """A client for DOCKER_HOST or the current docker context, speaking the engine's own API version."""
     try:
         # Named so that nothing is sent before _direct; every engine answers /version whatever the path's version.
         first = _direct(docker.DockerClient.from_env(timeout=TIMEOUT, version="1.24"))
-        version = first.api.version(api_version=False)["ApiVersion"]
+        version = str(first.api.version(api_version=False)["ApiVersion"])
         first.close()
         return _direct(docker.DockerClient.from_env(timeout=TIMEOUT, version=version))
+    except NO_ANSWER as error:
+        raise _not_docker(error) from error
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError) as error:
         raise unavailable(str(error)) from error
 
@@ -65,6 +71,24 @@ def unavailable(words: str) -> AotError:
     return AotError(ErrorId.ENGINE_UNAVAILABLE, reason=reason, remedy=remedy)
 
 
+def _not_docker(error: Exception) -> AotError:
+    where = os.environ.get("DOCKER_HOST") or "the default address"
+    return AotError(
+        ErrorId.ENGINE_UNAVAILABLE,
+        reason=f"what answers at {where} does not speak like a Docker engine ({type(error).__name__}: {error})",
+        remedy="check DOCKER_HOST and the docker context (docker context ls); 'docker version' should work first",
+    )
+
+
+def _is_of_the_sdk(error: Exception) -> bool:
+    """Whether the SDK's own code raised it, rather than ours called inside."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    name = frame.tb_frame.f_globals.get("__name__", "") if frame is not None else ""
+    return str(name).partition(".")[0] == docker.__name__
+
+
 @contextmanager
 def speaking(doing: str) -> Iterator[None]:
     """Turn every failure of the SDK inside into an ``AotError``; ``doing`` completes "Docker failed while ..."."""
@@ -72,6 +96,10 @@ def speaking(doing: str) -> Iterator[None]:
         yield
     except requests.exceptions.ConnectionError as error:
         raise unavailable(f"connection lost while {doing}: {error}") from error
+    except NO_ANSWER as error:
+        if not _is_of_the_sdk(error):
+            raise
+        raise _not_docker(error) from error
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         words = explanation(error)
         if "no space left on device" in words.lower():

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aot import resources
+from aot import host, resources
 from aot.errors import AotError, ErrorId
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 IMAGE_BYTES = 30 << 30
 """Disk for AWS's image: about 10 GB to pull, roughly three times that unpacked (an estimate, not a measurement)."""
+MEMORY_BYTES = 8 << 30
+"""Memory below which a real compile is not even tried: tracing holds a shard of the model (an estimate)."""
 SCRATCH_BYTES = 10 << 30
 """Disk for the intermediate files and the NEFFs of one compile (an estimate)."""
 
@@ -52,7 +54,6 @@ class Job:
     memory_bytes: int | None = None
     timeout_seconds: float | None = None
     keep: bool = False
-    network: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def writing(directory: Path) -> Iterator[None]:
             raise AotError(
                 ErrorId.DISK_FULL,
                 reason=f"no room is left in {directory}, where the job's files are put",
-                remedy="free some space, or set TMPDIR to a larger disk",
+                remedy=host.LARGER_DISK,
             ) from error
         raise AotError(
             ErrorId.ENGINE_FAILED,

@@ -122,7 +122,8 @@ def _local_digest(client: DockerClient, reference: str) -> str | None:
 
 def _registry_digest(client: DockerClient, reference: str) -> str | None:
     api: Any = client.api  # the SDK is only partly typed
-    try:
-        return str(api.inspect_distribution(canonical(reference))["Descriptor"]["digest"])
-    except docker.errors.APIError:  # unknown there, or not ours to read: the engine does not tell which
-        return None
+    with speaking(f"asking the registry of {reference}"):
+        try:
+            return str(api.inspect_distribution(canonical(reference))["Descriptor"]["digest"])
+        except docker.errors.APIError:  # unknown there, or not ours to read: the engine does not tell which
+            return None

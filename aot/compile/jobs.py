@@ -1,24 +1,110 @@
-"""A plan as the document that the runner reads (``job.json``, without the directories, which the engine knows)."""
+"""Jobs for the runner: the document it reads (``job.json``), the directories, and what they need of the host."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
+from aot import resources
+from aot.compile import simulator_image
+from aot.compile.engine import IMAGE_BYTES, MEMORY_BYTES, Job, Needs
 from aot.compile.local import SIMULATOR_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from aot.compile.engine import Engine
     from aot.compile.remedies import Remedy
     from aot.plan import BuildPlan
+    from aot.progress import Progress
 
 SCHEMA_VERSION = 1
 USAGE_CONTEXT = "OPENAI_API_SERVER"
+DIRECTORIES = ("model", "output", "scratch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """How to run a job, as opposed to what it does. ``memory_bytes`` limits the container."""
+
+    lock_path: Path
+    simulator_image: str | None = None
+    timeout_seconds: float | None = None
+    memory_bytes: int | None = None
+    keep_container: bool = False
+
+
+@dataclass(frozen=True)
+class Where:
+    """What a job runs in: an image by reference (None for engine ``local``), or the simulator playing a toolchain."""
+
+    python: str
+    image: str | None
+    simulates: str | None = None
+
+
+def where(python: str, pinned: str | None, simulates: str | None, settings: RunSettings) -> Where:
+    """The image ``pinned``, or the simulator's image when ``simulates`` names a toolchain."""
+    if simulates is None:
+        return Where(python, pinned)
+    return Where(python, settings.simulator_image or simulator_image.reference(resources.simulator()), simulates)
+
+
+def make_directories(directory: Path) -> None:
+    """What ``make_job`` expects in ``directory``."""
+    for name in DIRECTORIES:
+        (directory / name).mkdir()
+
+
+def make_job(directory: Path, cache: Path, document: Mapping[str, Any], place: Where, settings: RunSettings) -> Job:
+    """A job with its directories below ``directory``; the model's files are in ``directory/model``."""
+    return Job(
+        image=place.image,
+        python=place.python,
+        environment=simulator_environment(place.simulates) if place.simulates else {},
+        document=document,
+        model_dir=directory / "model",
+        model_path=document["model_path"],
+        output_dir=directory / "output",
+        cache_dir=cache,
+        scratch_dir=directory / "scratch",
+        memory_bytes=settings.memory_bytes,
+        timeout_seconds=settings.timeout_seconds,
+        keep=settings.keep_container,
+    )
+
+
+def make_ready(
+    engine: Engine, directory: Path, place: Where, settings: RunSettings, progress: Progress, *, scratch_bytes: int
+) -> None:
+    """Clean up after killed runs and check the host: room for AWS's image, while the simulator needs next to nothing.
+
+    Raises the errors of ``Engine.preflight``.
+    """
+    for removed in engine.reap():
+        progress.info(f"removed what a killed aot left behind: {removed}")
+    real = place.simulates is None
+    engine.preflight(
+        Needs(
+            memory_bytes=settings.memory_bytes or (MEMORY_BYTES if real else 0),
+            scratch_bytes=scratch_bytes if real else 0,
+            image_bytes=IMAGE_BYTES if real else 0,
+            scratch_dir=directory,
+            image=place.image if real else None,
+            amd64=real,
+        )
+    )
 
 
 def job_document(
-    plan: BuildPlan, remedies: Sequence[Remedy], *, jobs: int, expected_fingerprint: str | None
+    plan: BuildPlan,
+    remedies: Sequence[Remedy] = (),
+    *,
+    jobs: int = 1,
+    expected_fingerprint: str | None = None,
+    action: Literal["compile", "fingerprint"] = "compile",
 ) -> dict[str, Any]:
     """What the runner is to do.
 
@@ -32,7 +118,7 @@ def job_document(
         engine_args["trust_remote_code"] = True
     return {
         "schema_version": SCHEMA_VERSION,
-        "action": "compile",
+        "action": action,
         "target": plan.target,
         "model_path": plan.model.path,
         "engine_args": engine_args,

@@ -108,7 +108,7 @@ def _damaged(path: Path, problem: str) -> AotError:
     return AotError(
         ErrorId.MANIFEST_DAMAGED,
         reason=f"known error {path}: {problem}",
-        remedy="correct the entry; CONTRIBUTING says how one is written. In an installed aot: reinstall it",
+        remedy="correct the entry; CONTRIBUTING says how one is written. In an installation: reinstall neuron-aot",
     )
 
 

@@ -14,14 +14,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aot import host
+from aot import host, units
 from aot.compile.engine import Exit, JobPaths, attempt_dir, exit_of, prepare, writing
 from aot.compile.lines import LineSplitter
 from aot.errors import AotError, ErrorId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aot.compile.engine import Job, LineSink, Needs
 
 INHERITED = ("PATH", "LANG", "TMPDIR")
@@ -68,8 +66,9 @@ class LocalEngine:
         if free is not None and free < needs.scratch_bytes:
             raise AotError(
                 ErrorId.HOST_TOO_SMALL,
-                reason=f"{needs.scratch_dir} has {host.gib(free)} free, the job needs {host.gib(needs.scratch_bytes)}",
-                remedy="free some space, or set TMPDIR to a larger disk",
+                reason=f"{needs.scratch_dir} has {units.size(free)} free, "
+                f"the job needs {units.size(needs.scratch_bytes)}",
+                remedy=host.LARGER_DISK,
             )
 
     def run(self, job: Job, sink: LineSink) -> Exit:
@@ -145,11 +144,6 @@ class LocalEngine:
             "AOT_SIMULATOR_ROOT": str(root),
             "AOT_SIMULATOR_TOOLCHAIN": self._toolchain,
         }
-
-
-def simulator_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The switches of the simulator (AOT_SIMULATOR_*) in an environment; for a container they go into the Job."""
-    return {name: value for name, value in environment.items() if name.startswith(SIMULATOR_PREFIX)}
 
 
 def _is_inherited(name: str) -> bool:

@@ -47,6 +47,7 @@ class _Case:
     config: Mapping[str, Any]
     options: ServeOptions
     target: Target
+    lnc: int
     model_id: str
     shape: Shape | None
 
@@ -83,10 +84,15 @@ class _Finding:
 
 
 def risks(
-    config: Mapping[str, Any], options: ServeOptions, target: Target, toolchain: Toolchain, model_id: str = ""
+    config: Mapping[str, Any],
+    options: ServeOptions,
+    target: Target,
+    toolchain: Toolchain,
+    lnc: int,
+    model_id: str = "",
 ) -> list[Risk]:
-    """The risks of a request, in the order of the table. ``config`` is the HF config as a dict."""
-    case = _Case(config, options, target, model_id, parameters.shape_of(config))
+    """The risks of a request, in the order of the table; ``config`` is the HF config, ``lnc`` ``sizing.logical_nc``."""
+    case = _Case(config, options, target, lnc, model_id, parameters.shape_of(config))
     entries = {entry.id: entry for entry in catalogue()}
     found: list[Risk] = []
     for rule in _RULES:
@@ -96,6 +102,26 @@ def risks(
         finding = rule.test(case)
         if finding is not None:
             found.append(_risk(entry, finding))
+    return found
+
+
+def warnings(config: Mapping[str, Any], options: ServeOptions, target: Target, lnc: int) -> list[str]:
+    """What is odd about the degree without being a known failure, each with how sure we are."""
+    degree, shape = options.tensor_parallel_size, parameters.shape_of(config)
+    found: list[str] = []
+    if degree is None:
+        return found
+    if shape is not None and shape.heads % degree:
+        found.append(
+            f"TP {degree} does not divide the {shape.heads} attention heads: they are padded from {shape.heads} to"
+            f" {sizing.padded_heads(shape, degree)}, which costs memory and time (NxDI's source; not measured)"
+        )
+    if degree not in sizing.degrees(target, lnc):
+        offered = ", ".join(map(str, sizing.degrees(target, lnc)))
+        found.append(
+            f"no {target} instance type is documented with a group of {degree} cores (documented: {offered}); whether"
+            " the runtime takes one is not known"
+        )
     return found
 
 
@@ -127,7 +153,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 def logits_of(config: Mapping[str, Any], options: ServeOptions) -> Logits | None:
     """The operand of the first top-k of a request, None where the config has no vocabulary or nothing is sampled."""
-    case = _Case(config, options, "inf2", "", parameters.shape_of(config))
+    case = _Case(config, options, "inf2", 1, "", parameters.shape_of(config))
     if case.shape is None or not case.samples_on_device:
         return None
     return Logits(case.sequences, case.shape.vocabulary, case.degree)
@@ -197,14 +223,14 @@ def _qwen_sampling(case: _Case) -> _Finding | None:
 
 
 def _lnc(case: _Case) -> _Finding | None:
-    size = case.override.get("logical_nc_config")
-    if not isinstance(size, int) or size == 1:
+    if case.lnc == 1:
         return None
-    return _Finding(f"logical_nc_config is {size}, and {case.target} has only 1", {"logical_nc_config": size})
+    why = f"{case.lnc} physical cores per logical core are asked for, and {case.target} has only 1"
+    return _Finding(why, {"logical_nc_config": case.lnc})
 
 
 def _memory(case: _Case) -> _Finding | None:
-    found = sizing.estimate(case.config, case.options, case.target)
+    found = sizing.estimate(case.config, case.options, case.target, case.lnc)
     if found is None or found.fits:
         return None
     numbers = {"per_core_bytes": found.per_core_bytes, "core_memory_bytes": found.core_memory_bytes}

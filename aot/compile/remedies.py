@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from aot.compile.known_errors import KnownError
 
-SERVER_OVERRIDE = "override_neuron_config"
-
 
 class Patch(msgspec.Struct, frozen=True):
     """A patch of ``aot/runner/patches``, as job.json names it."""

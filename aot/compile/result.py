@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -46,7 +47,7 @@ class RunnerResult(msgspec.Struct, frozen=True, kw_only=True):
     """``result.json``; keys that a newer runner adds are ignored."""
 
     schema_version: Literal[1]
-    outcome: Literal["compiled", "fingerprinted", "failed"]
+    outcome: Literal["compiled", "fingerprinted", "captured", "failed"]
     error: RunnerError | None = None
     fingerprint: FoundFingerprint | None = None
     architecture: str | None = None
@@ -82,12 +83,19 @@ def _unreadable(problem: str) -> AotError:
     )
 
 
-def read_canonical(output_dir: Path) -> str:
-    """The text that the server's code hashed (``canonical.json``). Raises ``RUNNER_DIED`` when it is not there."""
+def read_canonical(output_dir: Path, result: RunnerResult) -> str:
+    """The text that the server's code hashed (``canonical.json``).
+
+    Raises ``RUNNER_DIED`` when it is not there, or is not what ``result`` states the md5 of.
+    """
     path = output_dir / "canonical.json"
     try:
         if not path.is_symlink() and path.stat().st_size <= CANONICAL_LIMIT:
-            return path.read_text(encoding="utf-8")
+            content = path.read_bytes()
+            found = result.fingerprint.md5 if result.fingerprint else None
+            if hashlib.md5(content, usedforsecurity=False).hexdigest() == found:
+                return content.decode("utf-8")
+            raise _unhashable(f"its md5 is not {found}, the fingerprint that was found")
     except (OSError, ValueError) as problem:
         raise _unhashable(str(problem)) from problem
     raise _unhashable("it is a link, or far too large")

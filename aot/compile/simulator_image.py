@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from typing import TYPE_CHECKING
+
+from aot.files import sha256_of_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,11 +14,4 @@ REPOSITORY = "aot-simulator"
 
 def reference(simulator_dir: Path) -> str:
     """``aot-simulator:<12 hex digits>`` for the files as they are: an image of older files is never run by mistake."""
-    digest = hashlib.sha256()
-    for path in sorted(simulator_dir.rglob("*")):
-        if "__pycache__" in path.parts or not path.is_file():
-            continue
-        mode = "x" if os.access(path, os.X_OK) else "-"
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(simulator_dir).as_posix()}\0{mode}\0{content}\n".encode())
-    return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
+    return f"{REPOSITORY}:{sha256_of_tree(simulator_dir)[:12]}"

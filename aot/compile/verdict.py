@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aot import host
 from aot.compile.known_errors import GENERIC, find, recognise
 from aot.compile.log import read_failures
 from aot.errors import AotError, ErrorId
@@ -112,7 +113,7 @@ def _ending(
         return Ending(
             ErrorId.COMPILE_TIMEOUT,
             f"the compile was stopped after {ended.seconds:.0f} s, its time limit",
-            "give it more time, fewer buckets or more parallel jobs; what was compiled so far stays in the cache",
+            "give it more time (--timeout) or more compilers at once (--jobs); what was compiled stays in the cache",
         )
     if ended.out_of_memory or (main is not None and main.error == OUT_OF_MEMORY):
         return Ending(
@@ -121,7 +122,8 @@ def _ending(
             "use a larger host or memory limit, or fewer compilers at once (--jobs 1)",
         )
     if main is not None and main.error == DISK_FULL:
-        return Ending(ErrorId.DISK_FULL, f"the disk is full: {main.message}", _advice(main))
+        remedy = f"{host.LARGER_DISK}; on another machine's engine, 'docker system df' shows what takes the room"
+        return Ending(ErrorId.DISK_FULL, f"the disk is full: {main.message}", remedy)
     if result is None:
         return Ending(
             ErrorId.RUNNER_DIED,

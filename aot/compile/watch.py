@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TAIL_LINES = 200
 TAIL_WIDTH = 500
 EVENT_LIMIT = 1 << 16
+YEAR = 365 * 86400.0
+"""Seconds; no duration that an event states truthfully is as long (NaN and infinity compare as not shorter)."""
 
 
 def clock(seconds: float) -> str:
@@ -97,7 +99,7 @@ class Watcher:
             return
         self._running.pop(name, None)
         seconds = event.get("seconds")
-        took = f" after {clock(seconds)}" if isinstance(seconds, int | float) else ""
+        took = f" after {clock(seconds)}" if isinstance(seconds, int | float) and 0 <= seconds < YEAR else ""
         verb = "failed" if event.get("status") == "failed" else "compiled"
         self._progress.info(f"{name} {verb}{took}")
         if event.get("status") == "failed":
@@ -105,10 +107,18 @@ class Watcher:
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
+    """An event's plain values; nothing nested is asked of it, and text must be fit for any output."""
     if not line.startswith(b"{") or len(line) > EVENT_LIMIT:
         return None
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    return {_plain(name): _plain(value) for name, value in event.items() if isinstance(value, str | int | float)}
+
+
+def _plain(value: Any) -> Any:
+    """Text without lone surrogates, which JSON can spell and UTF-8 cannot hold."""
+    return value.encode("utf-8", errors="replace").decode() if isinstance(value, str) else value

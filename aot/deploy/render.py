@@ -23,5 +23,10 @@ def render(document: dict[str, Any], facts: Record) -> str:
     if facts.simulated:
         lines.append("SIMULATED: no Neuron device can run this artifact, and no image digest is known.")
     lines += [f"Built with the remedy {remedy.id} for {remedy.error}." for remedy in facts.remedies]
-    header = "".join(f"# {' '.join(line.split())}\n" for line in lines)
+    header = "".join(f"# {_printable(line)}\n" for line in lines)
     return header + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=_WIDE)
+
+
+def _printable(line: str) -> str:
+    """A comment: one line, without control characters, which YAML does not allow in one."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(line.split()))

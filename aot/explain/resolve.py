@@ -144,7 +144,7 @@ def md5_of(document: Mapping[str, Any]) -> str | None:
             restored[name] = {int(key): value for key, value in table.items()}
     try:
         text = canonical.to_text(restored)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError, NotCovered):
         return None
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aot.fingerprint import canonical, engine_settings, hf_config, inference_config, loader_arguments, platform
+from aot.fingerprint import canonical, engine_settings, hf_config, inference_config, loader_arguments, platform, reach
 from aot.fingerprint.errors import FingerprintError, InvalidRequest, NotCovered, Refused
 from aot.fingerprint.request import Fingerprint, FingerprintRequest, parse_request
 
@@ -28,7 +28,6 @@ __all__ = [
     "parse_request",
 ]
 
-OFFLINE = "HF_HUB_OFFLINE"
 _TRUE = ("1", "ON", "YES", "TRUE")  # huggingface_hub.constants.ENV_VARS_TRUE_VALUES
 _UPSTREAM_RAISES = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
@@ -52,11 +51,7 @@ def compute(request: FingerprintRequest, profile: Mapping[str, Any]) -> Fingerpr
 
 def _compute(request: FingerprintRequest, profile: Mapping[str, Any]) -> Fingerprint:
     _refuse_unsupported(request, profile)
-    if request.env.get(OFFLINE, "").upper() in _TRUE and not request.model_dir.startswith((".", "/")):
-        raise NotCovered(
-            f"with {OFFLINE} vLLM puts the path of the cached snapshot in place of a hub id, and that path is hashed",
-            "give the path of the model's directory as model_dir",
-        )
+    _refuse_replaced_model(request)
     hf = hf_config.load(request.hf_config, request.model_dir, profile["transformers"])
     settings = engine_settings.resolve(request, hf, profile["engine"])
     model_class = _model_class(settings.architecture, profile)
@@ -76,6 +71,25 @@ def _compute(request: FingerprintRequest, profile: Mapping[str, Any]) -> Fingerp
         config_class=model["config_class"],
         neuron_config_class=model["neuron_config_class"],
     )
+
+
+def _refuse_replaced_model(request: FingerprintRequest) -> None:
+    """Say no where vLLM puts another string in place of the model's: that one is hashed, and not known here.
+
+    vLLM 0.13 / 0.16 ``EngineArgs.__post_init__`` (hub ids offline), ``maybe_model_redirect``, ``is_runai_obj_uri``.
+    """
+    remedy = "give the path of the model's directory as the model"
+    offline = next((request.env[name] for name in reach.OFFLINE if request.env.get(name)), "")
+    if offline.upper() in _TRUE and not request.model_dir.startswith((".", "/")):
+        raise NotCovered(
+            f"with {reach.OFFLINE[0]} vLLM puts the path of the cached snapshot in place of a hub id, and that path is "
+            "hashed",
+            remedy,
+        )
+    if request.env.get(reach.REDIRECT):
+        raise NotCovered(f"with {reach.REDIRECT} vLLM may put another model in place of the one named", remedy)
+    if request.model_dir.lower().startswith(("s3://", "gs://")):
+        raise NotCovered("vLLM copies a model from object storage to a directory of its own, and hashes that", remedy)
 
 
 def _refuse_unsupported(request: FingerprintRequest, profile: Mapping[str, Any]) -> None:

@@ -11,18 +11,23 @@ import json.encoder
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from aot.fingerprint.errors import NotCovered
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _string = json.encoder.encode_basestring_ascii  # ASCII escapes, surrogate pairs, DEL printed raw
 _INFINITY = float("inf")
+_DEEPEST = 40  # levels; configurations have four or five
+_LONGEST_CACHED = 200  # characters of a key: the caches outlive a request
 
 
 def to_text(document: dict[str, Any]) -> str:
     """``document`` as JSON: two spaces, keys sorted, ASCII, no final newline.
 
     Keys of one object are all strings (sorted by code point) or all integers (sorted as numbers, then quoted).
-    Raises TypeError for values that JSON cannot hold, as the standard library does.
+    Raises TypeError for values that JSON cannot hold, as the standard library does, and NotCovered for text that is
+    nested more deeply than any configuration: with an indentation on every line it grows with the depth's square.
     """
     return _object(document, "\n  ")
 
@@ -33,7 +38,9 @@ def _object(value: dict[Any, Any], newline: str) -> str:
     rows = []
     for key in sorted(value):
         item = value[key]
-        if type(item) in _CACHED:
+        if type(key) is str and len(key) > _LONGEST_CACHED:
+            rows.append(f"{_string(key)}: {_value(item, newline)}")
+        elif type(item) in _CACHED:
             rows.append(_row(key, item))
         else:
             rows.append(f"{_label(key)}{_value(item, newline)}")
@@ -56,6 +63,8 @@ def _value(item: Any, newline: str) -> str:
     kind = type(item)
     if kind is str:
         return _string(item)
+    if len(newline) > 2 * _DEEPEST and kind in (dict, list):
+        raise NotCovered(f"a value is nested more than {_DEEPEST} levels deep")
     if kind is dict:
         return _object(item, newline + "  ")
     if kind is list:

@@ -53,7 +53,7 @@ def checked(given: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[dict[s
             uncovered.append(name)
     speculation = given.get("speculative_config")
     if speculation is not None and not isinstance(speculation, dict):
-        raise Refused("speculative_config is not an object", "give --speculative-config as a JSON object")
+        raise Refused("speculative_config is not an object", "give it as a JSON object, or leave it out")
     if speculation is not None and not is_ngram_speculation(speculation):
         uncovered.append("speculative_config")
     return {**_DEFAULTS, **{name: given[name] for name in _DEFAULTS.keys() & given.keys()}}, uncovered

@@ -189,12 +189,12 @@ def _check_scheduler(settings: EngineSettings) -> None:
     if tokens < length and not settings.enable_chunked_prefill:
         raise Refused(
             f"max_num_batched_tokens ({tokens}) is smaller than max_model_len ({length}) while chunked prefill is off",
-            "raise --max-num-batched-tokens or leave it out",
+            "leave max_num_batched_tokens out, or raise it; where it is not given, lower max_model_len",
         )
     if tokens < sequences:
         raise Refused(
             f"max_num_batched_tokens ({tokens}) is smaller than max_num_seqs ({sequences})",
-            "raise --max-num-batched-tokens or lower --max-num-seqs",
+            "lower max_num_seqs, or raise max_num_batched_tokens where it is given",
         )
 
 

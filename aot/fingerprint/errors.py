@@ -31,5 +31,5 @@ class NotCovered(FingerprintError):  # noqa: N818 - named after the answer it be
 
     kind = "not_covered"
 
-    def __init__(self, message: str, remedy: str = "run the image itself on this request (--exact)") -> None:
+    def __init__(self, message: str, remedy: str = "ask the image itself: `aot plan --exact`") -> None:
         super().__init__(message, remedy)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_LONGEST_PATH = 4096  # PATH_MAX of Linux; hundreds of names are looked for in it
+
+
 @dataclass(slots=True)
 class HfConfig:
     """A constructed configuration object: its attributes, and what only its class knows."""
@@ -56,6 +59,8 @@ def _model_type(document: Mapping[str, Any], model_dir: str, transformers: Mappi
     if "auto_map" in document and "AutoConfig" in document["auto_map"]:
         _ = "--" in document["auto_map"]["AutoConfig"]  # a known model type is used without running the remote code
     if "model_type" not in document:
+        if len(model_dir) > _LONGEST_PATH:
+            raise NotCovered("config.json has no model_type, and the model string is too long to look for one in it")
         for name in sorted(known, key=len, reverse=True):
             if name in model_dir:
                 return name

@@ -146,5 +146,5 @@ def check_speculation(neuron_config: Mapping[str, Any], settings: EngineSettings
     if settings.speculative:
         raise NotCovered("fused speculation hashes the draft model's configuration too, which is not modelled")
     raise Refused(
-        "override_neuron_config enables fused speculation without a speculative_config", "give --speculative-config"
+        "override_neuron_config enables fused speculation without a speculative_config", "drop enable_fused_speculation"
     )

@@ -95,7 +95,7 @@ def architecture(config: Mapping[str, Any]) -> str:
     if not architectures:
         raise Refused(
             "config.json names no architecture: vLLM falls back to a headless model, which the Neuron plugin rejects",
-            "add architectures to config.json, or pass it with hf_overrides",
+            "add architectures to config.json",
         )
     name = architectures[0]
     heads = config.get("num_key_value_heads")

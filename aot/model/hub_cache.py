@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
+from aot.files import write_atomic
 from aot.model.hub_settings import COMMIT, HubSettings
 
 
@@ -111,11 +111,7 @@ def _read_ref(path: Path) -> tuple[float, str] | None:
 
 def _write(path: Path, content: bytes) -> None:
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
+        write_atomic(path, content)
 
 
 def _size(path: Path) -> int | None:

@@ -140,7 +140,7 @@ def _malformed_token() -> AotError:
 
 def _disk(error: OSError, hub: HubSettings) -> AotError:
     if error.errno == errno.ENOSPC:
-        return disk_full(hub.cache_dir)
+        return disk_full(hub.cache_dir, "Free some space there, or point HF_HOME to a larger disk.")
     if isinstance(error, ConnectionError):
         return unreachable(hub, type(error).__name__)
     return unreadable(hub.cache_dir, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from aot import hash_warnings
 from aot.errors import AotError, ErrorId
 
 MODELS_ROOT = "/models"
@@ -51,22 +52,4 @@ def canonical_path(model_id: str, given: str | None) -> tuple[str, list[str]]:
             reason=f"the model path {path!r} is not the absolute path of a directory in printable characters",
             remedy="Give the path under which the pod will see the model, such as /models/Qwen/Qwen3-8B.",
         )
-    return path, _oddities(path)
-
-
-def _oddities(path: str) -> list[str]:
-    odd = [
-        name
-        for name, found in (
-            ("a trailing slash", path.endswith("/")),
-            ("'//'", "//" in path),
-            ("'.' or '..'", bool({".", ".."} & set(path.split("/")))),
-        )
-        if found
-    ]
-    if not odd:
-        return []
-    return [
-        f"the model path {path} contains {' and '.join(odd)}: the string is hashed as it stands, so the pod must be "
-        "given exactly the same spelling"
-    ]
+    return path, hash_warnings.of_path(path)

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from aot import host
 from aot.errors import AotError, ErrorId
 from aot.model.model_files import kind_of
 
@@ -80,7 +81,7 @@ class ModelSnapshot:
                 _place((self.directory / name).resolve(), target, file)
             except OSError as error:
                 if error.errno == errno.ENOSPC:
-                    raise disk_full(destination) from error
+                    raise disk_full(destination, host.LARGER_DISK) from error
                 raise unreadable(self.directory / name, error) from error
 
 
@@ -144,10 +145,10 @@ def unreadable(path: Path, error: OSError) -> AotError:
     )
 
 
-def disk_full(directory: Path) -> AotError:
-    """The error for a full file system."""
+def disk_full(directory: Path, remedy: str) -> AotError:
+    """The error for a full file system; what can be done depends on what is kept there."""
     return AotError(
         ErrorId.DISK_FULL,
         reason=f"no space left on the file system of {directory}",
-        remedy="Free space there, or point HF_HOME (the model cache) or TMPDIR (build files) elsewhere.",
+        remedy=remedy,
     )

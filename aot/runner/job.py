@@ -10,7 +10,7 @@ from typing import Any
 from . import SCHEMA_VERSION
 from .failures import RunnerError
 
-ACTIONS = ("compile", "fingerprint")
+ACTIONS = ("compile", "fingerprint", "capture")
 _TYPES: dict[str, tuple[type, ...]] = {
     "schema_version": (int,),
     "action": (str,),
@@ -24,7 +24,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "output_dir": (str,),
     "cache_dir": (str,),
     "work_dir": (str,),
-    "save_sharded_checkpoint": (bool,),
     "expected_fingerprint": (str, type(None)),
 }
 
@@ -52,7 +51,6 @@ class Job:
     environment: dict[str, str] = field(default_factory=dict)
     patches: tuple[PatchRequest, ...] = ()
     jobs: int | None = None
-    save_sharded_checkpoint: bool = False
     expected_fingerprint: str | None = None
 
 

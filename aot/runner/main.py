@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import children, environment, facts, serving
+from . import capture, children, environment, facts, serving
 from .events import Events
 from .failures import Refused, RunnerError, Stopped
 from .graphs import GraphWatcher
@@ -23,7 +23,6 @@ from .results import Result, write_atomically
 if TYPE_CHECKING:
     from types import FrameType
 
-LOG_FORMAT = "%(asctime)s [%(levelname)s] %(name)s: %(message)s"
 # The disk, the permissions or the memory of the host, not the model, whatever the phase.
 HOST_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EMFILE)
 
@@ -115,6 +114,9 @@ class Run:
         self._result.versions = facts.versions()
         self._result.simulated = facts.is_simulated()
         self._events.emit("started", versions=self._result.versions, simulated=self._result.simulated)
+        if self.job.action == "capture":
+            self._capture()
+            return
         serving.refuse_uncovered(self.job)
         config = self._config()
         if self.job.action == "fingerprint":
@@ -124,6 +126,15 @@ class Run:
         self._patch()
         self._compile(config)
         self._result.outcome = "compiled"
+
+    def _capture(self) -> None:
+        """Describe the image. What cannot be imported here is read from its sources all the same."""
+        with self._in("import"):
+            problem = capture.import_problem()
+        with self._in("capture"):
+            text = capture.as_text(capture.capture(self._result.versions, problem))
+            write_atomically(Path(self.job.output_dir) / "capture.json", text)
+        self._result.outcome = "captured"
 
     def _in(self, name: str) -> Any:
         self.phase = name

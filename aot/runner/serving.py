@@ -82,36 +82,47 @@ def refuse_uncovered(job: Job) -> None:
         raise Refused("speculative decoding is not covered yet")
     if arguments.get("enable_lora"):
         raise Refused("LoRA serving is not covered yet")
-    if job.save_sharded_checkpoint and not override.get("save_sharded_checkpoint"):
-        raise Refused(
-            "pre-sharded weights need override_neuron_config.save_sharded_checkpoint, at build and at serve time: "
-            "it is part of the hash and tells the server where the weights are"
-        )
 
 
 def build(upstream: Upstream, job: Job) -> ServeConfig:
     """The config of the server, or ``Refused`` with upstream's own message where the server would not start."""
     try:
-        return _build(upstream, job)
+        vllm_config, config, model_class, architecture = _build(upstream, job)
     except REFUSALS as error:
         message = str(error) or f"{type(error).__name__} without a message"
         raise Refused(message) from error
+    try:
+        return ServeConfig(config, model_class, architecture, resolved(vllm_config))
+    except AttributeError as error:
+        raise RunnerError("environment", f"this image's vLLM keeps its settings elsewhere: {error}") from error
 
 
-def _build(upstream: Upstream, job: Job) -> ServeConfig:
+def of(owner: Any, name: str) -> Any:
+    """An attribute that this code looks for, as opposed to the server.
+
+    Where an image has renamed it, that is the image's doing and no refusal, hence not an ``AttributeError``.
+    """
+    try:
+        return getattr(owner, name)
+    except AttributeError as error:
+        where = getattr(owner, "__name__", type(owner).__name__)
+        raise RunnerError("environment", f"{where} of this image has no {name}, which this runner needs") from error
+
+
+def _build(upstream: Upstream, job: Job) -> tuple[Any, Any, Any, str]:
     vllm_config = _engine_config(upstream, job)
-    loader, model_config = upstream.loader, vllm_config.model_config
-    architecture = loader._get_model_configs(model_config.hf_config)[0]
+    loader, model_config = upstream.loader, of(vllm_config, "model_config")
+    architecture = of(loader, "_get_model_configs")(of(model_config, "hf_config"))[0]
     _refuse_multimodal(architecture)
     neuron_config = _neuron_config(loader, vllm_config)
     # The server takes these out before it builds the config (used for draft models only).
     neuron_config.pop("draft_overrides", None)
-    model_class = loader._get_neuron_model_cls(architecture)
-    config = model_class.get_config_cls()(
-        model_class.get_neuron_config_cls()(**neuron_config),
-        load_config=upstream.load_pretrained_config(model_config.model),
+    model_class = of(loader, "_get_neuron_model_cls")(architecture)
+    config = of(model_class, "get_config_cls")()(
+        of(model_class, "get_neuron_config_cls")()(**neuron_config),
+        load_config=upstream.load_pretrained_config(of(model_config, "model")),
     )
-    return ServeConfig(config, model_class, architecture, resolved(vllm_config))
+    return vllm_config, config, model_class, architecture
 
 
 def _engine_config(upstream: Upstream, job: Job) -> Any:
@@ -119,27 +130,25 @@ def _engine_config(upstream: Upstream, job: Job) -> Any:
     # vLLM refuses when swap space (4 GiB x TP by default) exceeds 0.7 of the host's memory; nothing here swaps.
     if "swap_space" not in arguments and has_field(upstream.engine_args, "swap_space"):
         arguments["swap_space"] = 0
-    context = upstream.usage_context[job.usage_context]
-    return upstream.engine_args(**arguments).create_engine_config(usage_context=context)
+    context = of(upstream.usage_context, job.usage_context)
+    return of(upstream.engine_args(**arguments), "create_engine_config")(usage_context=context)
 
 
 def _neuron_config(loader: ModuleType, vllm_config: Any) -> dict[str, Any]:
     """Defaults, then overrides, then checks, in the server's order."""
+    parts = ("model_config", "cache_config", "parallel_config", "scheduler_config")
     known: dict[str, Any] = {
-        "model_config": vllm_config.model_config,
-        "cache_config": vllm_config.cache_config,
-        "parallel_config": vllm_config.parallel_config,
-        "scheduler_config": vllm_config.scheduler_config,
+        **{name: of(vllm_config, name) for name in parts},
         "lora_serving_config": None,
         "speculative_config": None,
     }
-    override = (vllm_config.additional_config or {}).get("override_neuron_config")
+    override = (of(vllm_config, "additional_config") or {}).get("override_neuron_config")
     override = {} if override is None else override
-    defaults = call(loader._get_default_neuron_config, **known)
+    defaults = call(of(loader, "_get_default_neuron_config"), **known)
     if hasattr(loader, "_validate_override_neuron_config"):
         override = call(loader._validate_override_neuron_config, override_neuron_config=override, **known)
     neuron_config = call(
-        loader._get_neuron_config_after_override,
+        of(loader, "_get_neuron_config_after_override"),
         default_neuron_config=defaults,
         overridden_neuron_config=override,
         **known,
@@ -147,7 +156,7 @@ def _neuron_config(loader: ModuleType, vllm_config: Any) -> dict[str, Any]:
     known.update(override_neuron_config=override)
     if neuron_config.get("is_block_kv_layout") and hasattr(loader, "_handle_pa_num_blocks"):
         neuron_config = call(loader._handle_pa_num_blocks, neuron_config=neuron_config, **known)
-    checked: dict[str, Any] = call(loader._validate_neuron_config, neuron_config=neuron_config, **known)
+    checked: dict[str, Any] = call(of(loader, "_validate_neuron_config"), neuron_config=neuron_config, **known)
     return checked
 
 

@@ -10,6 +10,7 @@ between leaves blobs that nothing points to and a staging directory that the nex
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ class LocalStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self.swept: list[Path] = []
+        """Staging directories of killed processes that ``open_or_create`` removed."""
 
     def open(self) -> LocalStore:
         """Check that this is a store, without writing; a missing or empty directory counts as an empty store."""
@@ -56,7 +59,7 @@ class LocalStore:
         Raises ``STORE_NOT_A_STORE`` for a directory with other content, which is left alone, ``STORE_UNWRITABLE``.
         """
         opening.create(self.path)
-        self.sweep()
+        self.swept = self.sweep()
         return self
 
     def sweep(self) -> list[Path]:
@@ -68,6 +71,17 @@ class LocalStore:
         """A private directory on the store's file system, removed at the end or by the next command."""
         with locks.staging(self._staging) as directory:
             yield directory
+
+    def cache(self, key: str) -> Path:
+        """The compile cache of ``key``, created; it survives attempts and killed builds. Use it under ``lock(key)``."""
+        directory = self._bookkeeping / "cache" / key
+        with disk_errors(self.path):
+            directory.mkdir(parents=True, exist_ok=True)
+        return directory
+
+    def drop_cache(self, key: str) -> None:
+        """Forget the compile cache of ``key``: what it was for is in the store."""
+        shutil.rmtree(self._bookkeeping / "cache" / key, ignore_errors=True)
 
     @contextmanager
     def lock(self, key: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:

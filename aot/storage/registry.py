@@ -11,6 +11,7 @@ import base64
 import ipaddress
 import re
 import urllib.parse
+import warnings
 from typing import TYPE_CHECKING
 
 from aot.errors import AotError, ErrorId
@@ -29,7 +30,13 @@ ACCEPT = ", ".join(
 TIMEOUT_SECONDS = 20.0
 _REFERENCE = re.compile(r"(?P<host>[^/]+)/(?P<repository>[a-z0-9._/-]+):(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_HELPER = re.compile(r"docker-credential-[\w.-]+\w")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+
+
+def is_reference(image: str) -> bool:
+    """Whether ``image`` is spelled ``host/repository:tag``."""
+    return _REFERENCE.fullmatch(image) is not None
 
 
 def resolve_digest(image: str) -> str:
@@ -49,8 +56,11 @@ def resolve_digest(image: str) -> str:
         with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True) as client:
             response = client.head(url, headers={"Accept": ACCEPT})
             if response.status_code == httpx.codes.UNAUTHORIZED:
-                authorization = _authorise(client, response, host)
+                credentials, helper = _docker_credentials(host)
+                authorization = _authorise(client, response, credentials)
                 response = client.head(url, headers={"Accept": ACCEPT, "Authorization": authorization})
+                if helper and response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                    raise _without_helper(image, helper)
     except httpx.HTTPError as problem:
         raise AotError(
             ErrorId.REGISTRY_UNREACHABLE,
@@ -77,6 +87,14 @@ def _refused(image: str, why: str, remedy: str) -> AotError:
     return AotError(ErrorId.REGISTRY_REFUSED, reason=f"cannot resolve {image}: {why}", remedy=remedy)
 
 
+def _without_helper(image: str, helper: str) -> AotError:
+    return _refused(
+        image,
+        f"the registry wants credentials, and they cannot be had from {helper}, which docker's configuration names",
+        f"install {helper}, or take it out of docker's config.json (credsStore, credHelpers) and run `docker login`",
+    )
+
+
 def _is_loopback(host: str) -> bool:
     name = host.rpartition(":")[0] or host
     if name == "localhost":
@@ -87,10 +105,9 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _authorise(client: httpx.Client, challenged: httpx.Response, host: str) -> str:
-    """The Authorization header that a 401 asks for, anonymous where docker knows no credentials."""
+def _authorise(client: httpx.Client, challenged: httpx.Response, credentials: tuple[str, str] | None) -> str:
+    """The Authorization header that a 401 asks for, anonymous without credentials."""
     challenge = challenged.headers.get("WWW-Authenticate", "")
-    credentials = _docker_credentials(host)
     if not challenge.lower().startswith("bearer"):
         return "Basic " + base64.b64encode(":".join(credentials).encode()).decode() if credentials else ""
     parameters = dict(_CHALLENGE.findall(challenge))
@@ -105,9 +122,19 @@ def _authorise(client: httpx.Client, challenged: httpx.Response, host: str) -> s
     return f"Bearer {fields.get('token') or fields.get('access_token') or ''}"
 
 
-def _docker_credentials(host: str) -> tuple[str, str] | None:
-    import docker.auth
+def _docker_credentials(host: str) -> tuple[tuple[str, str] | None, str | None]:
+    """What docker knows for ``host``, and the credential helper that should have known but cannot be asked.
 
-    found = docker.auth.load_config().resolve_authconfig(host) or {}
+    A configuration that names a helper long uninstalled is common; most images can be read without credentials.
+    """
+    import docker.auth
+    import docker.errors
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # the SDK warns of a missing helper by itself
+            found = docker.auth.load_config().resolve_authconfig(host) or {}
+    except docker.errors.DockerException as problem:
+        helper = _HELPER.search(str(problem))  # of its words only the name: they may quote what the helper printed
+        return None, helper[0] if helper else "its credential helper"
     name, secret = found.get("username"), found.get("password")
-    return (name, secret) if name and secret else None
+    return ((name, secret) if name and secret else None), None

@@ -169,6 +169,6 @@ def damaged(store: Path, digest: str, why: str, blob: str) -> AotError:
     return AotError(
         ErrorId.ARTIFACT_DAMAGED,
         reason=f"artifact {digest} in {store} is damaged: {why}",
-        remedy="build it again with the same options, which replaces the bad blob, or copy it anew from a whole one",
+        remedy="build it again with --rebuild and the same options, or copy it anew from a whole one",
         facts={"store": str(store), "artifact": digest, "blob": blob},
     )

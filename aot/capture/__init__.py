@@ -1,0 +1,1 @@
+"""Toolchain profiles out of images, and what differs between two of them."""
