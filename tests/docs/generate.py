@@ -1,4 +1,4 @@
-"""Rewrite, or with ``--check`` verify, the parts of the README that are generated from the code.
+"""Rewrite, or with ``--check`` verify, what is generated from the code: parts of the README, ``docs/FINGERPRINT.md``.
 
 A generated part lies between ``<!-- NAME:start -->`` and ``<!-- NAME:end -->``.
 """
@@ -16,6 +16,7 @@ from aot.errors import EXIT_INTERNAL, EXIT_SIGINT, EXIT_SIGTERM, ErrorClass, Err
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+FINGERPRINT = ROOT / "docs" / "FINGERPRINT.md"
 WIDTH = 150
 _DIGITS = re.compile(r"[0-9a-f]{12,}")
 
@@ -64,6 +65,14 @@ def _shortened(line: str) -> str:
     return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
 
 
+def fingerprint() -> str:
+    """What is in the serve-time hash and what is not, measured with the rules of every toolchain."""
+    sys.path.insert(0, str(ROOT))
+    from tests.docs.fingerprint_table import render
+
+    return render()
+
+
 PARTS = {"example": example, "exit-codes": exit_codes}
 
 
@@ -79,12 +88,17 @@ def rendered(text: str) -> str:
 
 def main() -> None:
     """Write, or check and say what to do. Digests follow every change of the code and are not compared."""
-    before = README.read_text(encoding="utf-8")
-    after = rendered(before)
+    _update(FINGERPRINT, FINGERPRINT.read_text(encoding="utf-8") if FINGERPRINT.is_file() else "", fingerprint())
+    readme = README.read_text(encoding="utf-8")
+    _update(README, readme, rendered(readme))
+
+
+def _update(path: Path, before: str, after: str) -> None:
     if "--check" not in sys.argv[1:]:
-        README.write_text(after, encoding="utf-8")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(after, encoding="utf-8")
     elif _DIGITS.sub("", before) != _DIGITS.sub("", after):
-        raise SystemExit("README.md: generated parts are out of date; run `make docs`")
+        raise SystemExit(f"{path.relative_to(ROOT)}: out of date; run `make docs`")
 
 
 if __name__ == "__main__":

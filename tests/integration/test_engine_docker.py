@@ -70,7 +70,7 @@ def test_memory_limit(tmp_path: Path) -> None:
     engine = ContainerEngine(Silent(), runner=FAKE_RUNNER)
     ended = engine.run(job(tmp_path, [["hog", False]], memory_bytes=64 << 20), Recorder())
     assert (ended.status, ended.signal, ended.out_of_memory) == (137, "SIGKILL", True)
-    assert "memory limit of 0.1 GiB" in ended.detail
+    assert "memory limit of 64.0 MiB" in ended.detail
 
 
 def test_memory_limit_hits_a_child(tmp_path: Path) -> None:

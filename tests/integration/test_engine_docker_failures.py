@@ -125,7 +125,7 @@ def test_preflight_gives_numbers(tmp_path: Path) -> None:
         with pytest.raises(AotError) as error:
             engine.preflight(needs)
         assert error.value.error_id is ErrorId.HOST_TOO_SMALL
-        assert "1073741824.0 GiB" in error.value.reason
+        assert "1048576.0 TiB" in error.value.reason
     engine.preflight(Needs(image_bytes=1 << 60, image=IMAGE))  # it is there already
 
 

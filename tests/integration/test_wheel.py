@@ -14,7 +14,7 @@ import pytest
 
 from aot import resources
 from aot.compile import simulator_image
-from tests.support.cli import EXAMPLE, ROOT, SERVE, SIMULATE
+from tests.support.cli import EXAMPLE, ROOT, SERVE, SIMULATE, Aot
 
 
 @pytest.fixture(scope="module")
@@ -58,4 +58,16 @@ def test_the_package_is_the_installed_one_and_carries_the_same_simulator(install
 def test_the_same_build_works_from_anywhere(installed: Path, tmp_path: Path) -> None:
     done = run(installed, "-m", "aot", "build", str(EXAMPLE), *SERVE, *SIMULATE, "--json", home=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["fingerprint"]["found"] == "cdb41dafa78720b351955fd849347b26"
+    document = json.loads(done.stdout)
+    assert document["fingerprint"]["found"] == "cdb41dafa78720b351955fd849347b26"
+    here = Aot(tmp_path / "here").build()
+    assert "template-not-rendered" not in [finding["id"] for finding in document["eos"]["findings"]]
+    assert document["artifact"]["digest"] == here.document["artifact"]["digest"], "not a matter of the installation"
+
+
+def test_the_chat_template_is_rendered_although_jinja_is_only_on_pythonpath(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, "-m", "aot", "eos", "check", str(EXAMPLE), "--json", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert "template-not-rendered" not in [finding["id"] for finding in document["findings"]]
+    assert document["turn_end"]["id"] == 151645

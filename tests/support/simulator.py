@@ -124,7 +124,6 @@ class Simulation:
             "output_dir": str(self.root / "output"),
             "cache_dir": str(self.root / "cache"),
             "work_dir": str(self.root / "work"),
-            "save_sharded_checkpoint": False,
         }
 
     def _environment(self, job: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ CONFIG: dict[str, Any] = json.loads((EXAMPLE / "config.json").read_bytes())
 
 
 def test_nothing_that_can_enter_the_hash_is_left_to_a_default() -> None:
-    options, notes = spell_out(ServeOptions(), CONFIG, "inf2")
+    options, notes = spell_out(ServeOptions(), CONFIG, "inf2", 1)
     assert options == ServeOptions(
         tensor_parallel_size=options.tensor_parallel_size,
         max_model_len=2048,
@@ -39,7 +39,7 @@ def test_what_was_given_is_kept() -> None:
         num_gpu_blocks_override=9,
         additional_config={"max_prompt_length": 50},
     )
-    assert spell_out(given, CONFIG, "trn1") == (given, [])
+    assert spell_out(given, CONFIG, "trn1", 1) == (given, [])
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_what_was_given_is_kept() -> None:
 )
 def test_dtype(given: str | None, declared: str | None, explicit: str) -> None:
     config = {**CONFIG, "torch_dtype": declared}
-    options, _ = spell_out(ServeOptions(tensor_parallel_size=2, dtype=given), config, "inf2")
+    options, _ = spell_out(ServeOptions(tensor_parallel_size=2, dtype=given), config, "inf2", 1)
     assert options.dtype == explicit
 
 
 def test_the_smallest_degree_that_fits_is_chosen() -> None:
-    small, _ = spell_out(ServeOptions(), {**CONFIG, "num_hidden_layers": 1}, "inf2")
-    large, _ = spell_out(ServeOptions(), {**CONFIG, "num_hidden_layers": 200}, "inf2")
+    small, _ = spell_out(ServeOptions(), {**CONFIG, "num_hidden_layers": 1}, "inf2", 1)
+    large, _ = spell_out(ServeOptions(), {**CONFIG, "num_hidden_layers": 200}, "inf2", 1)
     assert small.tensor_parallel_size is not None
     assert large.tensor_parallel_size is not None
     assert small.tensor_parallel_size < large.tensor_parallel_size

@@ -110,7 +110,7 @@ def test_image_runner_model_and_path_are_in_the_key(inputs: Inputs) -> None:
             msgspec.structs.replace(OPTIONS, additional_config={"override_neuron_config": {"lora_config": {"x": 1}}}),
             ErrorId.NOT_COVERED,
         ),
-        ({"architectures": ["MistralForCausalLM"], "model_type": "mistral"}, OPTIONS, ErrorId.REFUSED_BY_SERVER),
+        ({"architectures": ["MistralForCausalLM"], "model_type": "mistral"}, OPTIONS, ErrorId.ARCHITECTURE_UNSUPPORTED),
         (
             {},
             msgspec.structs.replace(OPTIONS, additional_config={"override_neuron_config": {"cp_degree": 3}}),
@@ -135,7 +135,49 @@ def test_what_cannot_be_served_is_refused(
 
 
 def test_a_release_without_a_profile_is_planned_without_a_prediction(tmp_path: Path) -> None:
-    request = msgspec.structs.replace(REQUEST, toolchain="sdk2.30.0")
+    request = msgspec.structs.replace(REQUEST, toolchain="sdk2.30.0", simulate=False)
     planned = plan.make(resolve.resolve(request, tmp_path / "aot.lock", Silent()))
+    with pytest.raises(AotError, match="does not play"):
+        plan.make(resolve.resolve(msgspec.structs.replace(request, simulate=True), tmp_path / "aot.lock", Silent()))
     assert planned.fingerprint.predicted is None
     assert "sdk2.30.0" in str(planned.fingerprint.reason)
+
+
+def test_the_logical_core_size_decides_how_many_cores_there_are(inputs: Inputs) -> None:
+    wide = msgspec.structs.replace(OPTIONS, tensor_parallel_size=128)
+    with pytest.raises(AotError, match="has 64 logical ones") as problem:
+        plan.make(with_request(inputs, target="trn2", options=wide))
+    assert problem.value.error_id is ErrorId.DOES_NOT_FIT
+    planned = plan.make(with_request(inputs, target="trn2", options=wide, logical_nc_config=1))
+    assert planned.estimate is not None
+    assert planned.estimate.core_memory_bytes == 12 << 30
+    on_inf2 = plan.make(with_request(inputs, logical_nc_config=2))
+    assert "NCC_EARG001" in [risk.error for risk in on_inf2.risks]
+
+
+def test_a_degree_that_does_not_divide_the_heads_is_warned_of(inputs: Inputs) -> None:
+    planned = plan.make(with_request(inputs, options=msgspec.structs.replace(OPTIONS, tensor_parallel_size=3)))
+    assert any("padded from 32 to 33" in warning for warning in planned.warnings)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"num_key_value_heads": "8"},
+        {"head_dim": [128]},
+        {"num_hidden_layers": 2**70},
+        {"num_attention_heads": 0},
+        {"vocab_size": None},
+    ],
+)
+def test_a_malformed_config_without_a_degree_is_an_answer(inputs: Inputs, changes: dict[str, Any]) -> None:
+    without = with_request(inputs, options=msgspec.structs.replace(OPTIONS, tensor_parallel_size=None))
+    with pytest.raises(AotError, match=next(iter(changes))) as problem:
+        plan.make(with_config(without, **changes))
+    assert problem.value.error_id is ErrorId.NOT_COVERED
+
+
+@pytest.mark.parametrize("architectures", [5, {"a": 1}, [5], [{}], [[]], [None], "x", True, [], None])
+def test_malformed_architectures_are_an_answer(inputs: Inputs, architectures: Any) -> None:
+    with pytest.raises(AotError):
+        plan.make(with_config(inputs, architectures=architectures))

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from aot import instances, parameters, resources, sizing
+from aot import instances, parameters, resources, sizing, toolchain
 from aot.errors import AotError, ErrorId
-from aot.request import ServeOptions, Target
+from aot.request import BuildRequest, ServeOptions, Target
 from tests.support.models import CONFIGS
 
+LNC: dict[Target, int] = {"inf2": 1, "trn1": 1, "trn2": 2}
 DEMO = ServeOptions(max_model_len=2048, max_num_seqs=1, dtype="bfloat16", block_size=32, enable_prefix_caching=False)
 
 # num_parameters() of the published checkpoints.
@@ -55,9 +56,9 @@ def test_biases_and_dense_layers_follow_the_config() -> None:
 @pytest.mark.parametrize("config", [{}, {"model_type": "mamba"}, {"model_type": "llama", "hidden_size": "big"}])
 def test_what_cannot_be_counted_is_not_guessed(config: dict[str, Any]) -> None:
     assert parameters.count(config) is None
-    assert sizing.estimate(config, ServeOptions(tensor_parallel_size=2), "inf2") is None
+    assert sizing.estimate(config, ServeOptions(tensor_parallel_size=2), "inf2", 1) is None
     with pytest.raises(AotError) as problem:
-        sizing.smallest_tensor_parallel(config, DEMO, "inf2")
+        sizing.smallest_tensor_parallel(config, DEMO, "inf2", 1)
     assert problem.value.error_id is ErrorId.NOT_COVERED
 
 
@@ -79,14 +80,14 @@ def test_what_cannot_be_counted_is_not_guessed(config: dict[str, Any]) -> None:
     ],
 )
 def test_the_smallest_degree_that_fits(model: str, target: Target, degree: int) -> None:
-    found = sizing.smallest_tensor_parallel(CONFIGS[model], DEMO, target)
+    found = sizing.smallest_tensor_parallel(CONFIGS[model], DEMO, target, LNC[target])
     assert found.tensor_parallel_size == degree
     assert found.fits
     assert CONFIGS[model]["num_attention_heads"] % degree == 0
 
 
 def test_the_numbers_of_the_demo() -> None:
-    found = sizing.smallest_tensor_parallel(CONFIGS["Qwen/Qwen3-8B"], DEMO, "inf2")
+    found = sizing.smallest_tensor_parallel(CONFIGS["Qwen/Qwen3-8B"], DEMO, "inf2", 1)
     assert found.weight_bytes == 2 * 8_190_735_360
     assert found.kv_cache_bytes == 2 * 36 * 8 * 128 * 2048 * 2
     assert found.per_core_bytes == int(1.10 * (found.weight_bytes + found.kv_cache_bytes) / 2) + (1 << 30)
@@ -107,35 +108,57 @@ def test_kv_heads_are_replicated_as_upstream_does(degree: int, heads: int) -> No
 
 def test_more_tokens_and_wider_types_need_more() -> None:
     long = ServeOptions(max_model_len=32768, max_num_seqs=16, dtype="bfloat16")
-    assert sizing.smallest_tensor_parallel(CONFIGS["Qwen/Qwen3-8B"], long, "inf2").tensor_parallel_size > 4
+    assert sizing.smallest_tensor_parallel(CONFIGS["Qwen/Qwen3-8B"], long, "inf2", 1).tensor_parallel_size > 4
     wide = ServeOptions(max_model_len=2048, max_num_seqs=1, dtype="float32")
-    assert sizing.smallest_tensor_parallel(CONFIGS["Qwen/Qwen3-8B"], wide, "inf2").tensor_parallel_size == 4
+    assert sizing.smallest_tensor_parallel(CONFIGS["Qwen/Qwen3-8B"], wide, "inf2", 1).tensor_parallel_size == 4
 
 
 def test_what_fits_nowhere_is_refused_with_numbers() -> None:
     huge = ServeOptions(max_model_len=1 << 20, max_num_seqs=64, dtype="bfloat16")
     with pytest.raises(AotError) as problem:
-        sizing.smallest_tensor_parallel(CONFIGS["meta-llama/Llama-3.1-70B-Instruct"], huge, "inf2")
+        sizing.smallest_tensor_parallel(CONFIGS["meta-llama/Llama-3.1-70B-Instruct"], huge, "inf2", 1)
     assert problem.value.error_id is ErrorId.DOES_NOT_FIT
-    assert "GiB of 16.00 GiB per core" in problem.value.reason
+    assert "TiB of 16.0 GiB per core" in problem.value.reason
     assert problem.value.facts["estimates"]
 
 
 def test_degrees_are_those_that_instances_offer() -> None:
-    assert sizing.degrees("inf2") == (1, 2, 4, 8, 12, 16, 24)
-    assert sizing.degrees("trn1") == (1, 2, 8, 16, 32)
-    assert sizing.degrees("trn2") == (1, 2, 4, 8, 16, 32, 64)
-    assert sizing.degrees("trn2", lnc=1)[-1] == 128
+    assert sizing.degrees("inf2", 1) == (1, 2, 4, 8, 12, 16, 24)
+    assert sizing.degrees("trn1", 1) == (1, 2, 8, 16, 32)
+    assert sizing.degrees("trn2", 2) == (1, 2, 4, 8, 16, 32, 64)
+    assert sizing.degrees("trn2", 1)[-1] == 128
 
 
 def test_a_degree_beyond_every_instance_is_refused() -> None:
-    sizing.check_cores(ServeOptions(tensor_parallel_size=24), "inf2")
+    sizing.check_cores(ServeOptions(tensor_parallel_size=24), "inf2", 1)
     with pytest.raises(AotError) as problem:
-        sizing.check_cores(ServeOptions(tensor_parallel_size=32), "inf2")
+        sizing.check_cores(ServeOptions(tensor_parallel_size=32), "inf2", 1)
     assert problem.value.error_id is ErrorId.DOES_NOT_FIT
     assert "inf2.48xlarge" in problem.value.reason
-    one = ServeOptions(tensor_parallel_size=128, additional_config={"override_neuron_config": {"logical_nc_config": 1}})
-    sizing.check_cores(one, "trn2")
+    sizing.check_cores(ServeOptions(tensor_parallel_size=128), "trn2", 1)
+    with pytest.raises(AotError, match="has 64 logical ones"):
+        sizing.check_cores(ServeOptions(tensor_parallel_size=128), "trn2", 2)
+
+
+@pytest.mark.parametrize(
+    ("target", "variable", "override", "expected"),
+    [
+        ("inf2", None, None, 1),
+        ("trn2", None, None, 2),
+        ("trn2", 1, None, 1),
+        ("inf2", 2, None, 2),
+        ("trn2", None, 1, 1),
+        ("trn2", 2, 1, 2),  # the variable wins
+        ("trn2", None, "x", 2),
+        ("trn2", None, -1, 2),
+    ],
+)
+def test_logical_cores_follow_the_variable_then_the_override_then_the_release(
+    target: Target, variable: int | None, override: Any, expected: int
+) -> None:
+    given = None if override is None else {"override_neuron_config": {"logical_nc_config": override}}
+    request = BuildRequest("m", target, ServeOptions(additional_config=given), logical_nc_config=variable)
+    assert sizing.logical_nc(request, toolchain.load("sdk2.28.0")) == expected
 
 
 def test_memory_per_core() -> None:

@@ -158,7 +158,7 @@ def test_disk_too_small_is_said_before_copying(tmp_path: Path, monkeypatch: pyte
     output = make_output(tmp_path / "output")
     (tmp_path / "staging").mkdir()
     monkeypatch.setattr("aot.artifact.disk.free_bytes", lambda _: 1000)
-    with pytest.raises(AotError, match=r"1\.0 MiB are needed, 1000 bytes are free") as caught:
+    with pytest.raises(AotError, match=r"1\.0 MiB are needed, 1000 B are free") as caught:
         pack(make_record(), output, tmp_path / "staging")
     assert caught.value.error_id is ErrorId.DISK_FULL
     assert list((tmp_path / "staging").iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,8 @@ from aot.compile.remedies import Remedy
 LOGS = Path(__file__).parents[2] / "data" / "logs"
 IXCG856 = (LOGS / "ixcg856-qwen2.5-14b.log").read_bytes().splitlines()
 COMPILE_ERROR = {"kind": "compile", "type": "CalledProcessError", "message": "returned non-zero exit status 70."}
+CONTENT = b"content"
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Script:
 
 def compiled() -> Script:
     """An attempt that works."""
-    result = {"schema_version": 1, "outcome": "compiled", "fingerprint": {"md5": "d" * 32}, "simulated": True}
+    result = {"schema_version": 1, "outcome": "compiled", "fingerprint": {"md5": MD5}, "simulated": True}
     return Script(result=result, status=0, files=("compiled/neuron_config.json", "compiled/model.pt", "canonical.json"))
 
 
@@ -63,7 +66,7 @@ class ScriptedEngine:
             sink.stderr(line)
         for name in script.files:
             (job.output_dir / name).parent.mkdir(exist_ok=True)
-            (job.output_dir / name).write_bytes(b"content")
+            (job.output_dir / name).write_bytes(CONTENT)
         if script.meanwhile is not None:
             script.meanwhile(job)
         if script.result is not None:

@@ -17,8 +17,19 @@ from aot.compile.engine import Job
 from aot.compile.local import LocalEngine
 from aot.compile.remedies import Remedy
 from aot.compile.topk import Logits
+from aot.compile.watch import Watcher
 from aot.errors import AotError, ErrorId
-from tests.unit.compile.scripted import IXCG856, LOGS, Recording, Script, ScriptedEngine, compiled, failed, job_maker
+from tests.unit.compile.scripted import (
+    IXCG856,
+    LOGS,
+    MD5,
+    Recording,
+    Script,
+    ScriptedEngine,
+    compiled,
+    failed,
+    job_maker,
+)
 
 
 class Build:
@@ -233,10 +244,34 @@ def test_a_result_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_another_fingerprint_than_expected_is_handed_to_the_caller(tmp_path: Path) -> None:
     script = failed(error={"kind": "mismatch", "type": "FingerprintMismatch", "message": "found another"})
+    assert isinstance(script.result, dict)
+    script.result["fingerprint"] = {"md5": MD5}
     script.files = ("canonical.json",)
     with pytest.raises(attempts.FingerprintMismatch) as found:
         Build(tmp_path, script, compiled()).run()
     assert found.value.canonical_json == "content"
+
+
+@pytest.mark.parametrize("stated", [{"md5": "0" * 32}, None])
+def test_a_fingerprint_that_is_not_that_of_the_text_is_not_believed(tmp_path: Path, stated: object) -> None:
+    script = compiled()
+    assert isinstance(script.result, dict)
+    script.result["fingerprint"] = stated
+    problem = Build(tmp_path, script).fails(ErrorId.RUNNER_DIED)
+    assert "md5" in problem.reason
+
+
+def test_no_event_ends_a_build(tmp_path: Path) -> None:
+    deep = b'{"event": "graph", "graph": ' + b"[" * 30000 + b"]" * 30000 + b"}"
+    seconds = [b"1e309", b"NaN", b"-1", b"1" + b"0" * 400, b'"soon"', b"[]", b"true"]
+    lines = [b'{"event": "graph", "graph": "g", "status": "end", "seconds": %s}' % value for value in seconds]
+    odd = [b'{"event": "fingerprint", "md5": "\\ud800"}', b'{"event": "phase", "name": {}, "status": "start"}']
+    watcher = Watcher(Recording())
+    for line in [deep, *lines, *odd, b'{"event": "graph", "status": "failed", "graph": {"a": [1]}}']:
+        watcher.stdout(line)
+    watcher.tick(1.0)
+    assert watcher.fingerprint == "?"
+    watcher.failures()
 
 
 def test_the_end_of_the_log_comes_with_the_error(tmp_path: Path) -> None:
@@ -292,7 +327,6 @@ def test_the_true_crash_and_repair_in_the_simulator(tmp_path: Path) -> None:
             "usage_context": "OPENAI_API_SERVER",
             "environment": {},
             "jobs": 2,
-            "save_sharded_checkpoint": False,
         }
         return dataclasses.replace(
             plain, python=sys.executable, document=document, model_dir=model_dir, model_path="/models/Qwen/Qwen3-8B"
@@ -308,3 +342,13 @@ def test_the_true_crash_and_repair_in_the_simulator(tmp_path: Path) -> None:
     assert "top-k over 2 x 75968 logits: 10 tiles of 15194, short by 4 (inference)" in progress.text
     assert outcome.result.simulated
     assert "pad-topk" in [patch.id for patch in outcome.result.patches]
+
+
+def test_advice_names_what_can_be_done(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    out_of_time = Build(tmp_path / "a", Script(status=137, timed_out=True)).fails(ErrorId.COMPILE_TIMEOUT)
+    assert "--timeout" in out_of_time.remedy
+    assert "--jobs" in out_of_time.remedy
+    full = Build(tmp_path / "b", failed([b"OSError: [Errno 28] No space left on device"])).fails(ErrorId.DISK_FULL)
+    assert "--store" in full.remedy

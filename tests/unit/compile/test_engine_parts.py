@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -216,6 +217,8 @@ HOSTILE: dict[str, Callable[[], Iterator[bytes]]] = {
     "device": lambda: member("output/x", tarfile.CHRTYPE),
     "fifo": lambda: member("output/x", tarfile.FIFOTYPE),
     "through a link": lambda: member("output/link/x"),
+    "a file as a directory": lambda: iter([packed_names(["output/a", "output/a/b"])]),
+    "a file as a directory, deeper": lambda: iter([packed_names(["output/a", "output/a/b/c"])]),
 }
 
 
@@ -229,7 +232,17 @@ def test_hostile_output_is_refused(tmp_path: Path, case: str) -> None:
         archive.extract(HOSTILE[case](), target)
     assert error.value.error_id is ErrorId.RUNNER_FAILED
     assert list(outside.iterdir()) == []
-    assert [path.name for path in target.iterdir()] == ["link"]
+    assert {path.name for path in target.iterdir()} <= {"link", "a"}
+
+
+def test_a_disk_that_refuses_a_directory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(AotError) as error:
+        archive.extract(member("output/x/y"), tmp_path)
+    assert error.value.error_id is ErrorId.DISK_FULL
 
 
 def test_links_in_a_cache_are_left_out(tmp_path: Path) -> None:

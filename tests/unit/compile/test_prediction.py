@@ -8,7 +8,7 @@ import pytest
 
 from aot import toolchain
 from aot.compile.known_errors import find
-from aot.compile.prediction import Risk, risks
+from aot.compile.prediction import Risk, logits_of, risks, warnings
 from aot.request import ServeOptions, Target
 from tests.support.models import CONFIGS
 
@@ -19,11 +19,14 @@ GARBAGE = "REPORTED-QWEN-TP2-GARBAGE"
 CPU_SAMPLING = {"override_neuron_config": {"on_device_sampling_config": None}}
 
 
-def predict(model: str, target: Target = "inf2", chain: str = "sdk2.28.0", **given: Any) -> dict[str, Risk]:
+def predict(
+    model: str, target: Target = "inf2", chain: str = "sdk2.28.0", lnc: int | None = None, **given: Any
+) -> dict[str, Risk]:
     options = ServeOptions(
         **{"tensor_parallel_size": 2, "max_model_len": 2048, "max_num_seqs": 2, "enable_prefix_caching": False, **given}
     )
-    found = risks(CONFIGS[model], options, target, toolchain.load(chain), model)
+    release = toolchain.load(chain)
+    found = risks(CONFIGS[model], options, target, release, lnc or release.default_lnc[target], model)
     assert all(find(risk.error) is not None for risk in found)
     return {risk.error: risk for risk in found}
 
@@ -46,11 +49,7 @@ def predict(model: str, target: Target = "inf2", chain: str = "sdk2.28.0", **giv
         ("Qwen/Qwen3-8B", {"additional_config": CPU_SAMPLING}, set()),
         ("Qwen/Qwen2.5-14B-Instruct", {"max_num_seqs": 1}, {TOPK, "NCC_EOOM001"}),
         ("meta-llama/Llama-3.1-70B-Instruct", {}, {"NCC_EOOM001"}),
-        (
-            "meta-llama/Llama-3.1-8B-Instruct",
-            {"additional_config": {"override_neuron_config": {"logical_nc_config": 2}}},
-            {"NCC_EARG001"},
-        ),
+        ("meta-llama/Llama-3.1-8B-Instruct", {"lnc": 2}, {"NCC_EARG001"}),
     ],
 )
 def test_risks_on_inf2(model: str, given: dict[str, Any], expected: set[str]) -> None:
@@ -102,10 +101,39 @@ def test_nothing_is_ever_certain() -> None:
 def test_a_fine_tune_is_recognised_by_shape() -> None:
     options = ServeOptions(tensor_parallel_size=2, max_num_seqs=1, enable_prefix_caching=False)
     config = CONFIGS["meta-llama/Llama-3.2-1B-Instruct"]
-    found = risks(config, options, "inf2", toolchain.load("sdk2.28.0"), "someone/fine-tune")
+    found = risks(config, options, "inf2", toolchain.load("sdk2.28.0"), 1, "someone/fine-tune")
     assert [risk.error for risk in found] == [SMALL]
 
 
 def test_a_config_without_sizes_gives_no_risk_that_needs_them() -> None:
-    found = risks({}, ServeOptions(enable_prefix_caching=False), "inf2", toolchain.load("sdk2.28.0"))
+    found = risks({}, ServeOptions(enable_prefix_caching=False), "inf2", toolchain.load("sdk2.28.0"), 1)
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("degree", "target", "lnc", "expected"),
+    [
+        (2, "inf2", 1, []),
+        (3, "inf2", 1, ["padded from 32 to 33", "no inf2 instance type is documented with a group of 3 cores"]),
+        (5, "inf2", 1, ["padded from 32 to 35", "group of 5 cores"]),
+        (12, "inf2", 1, ["padded from 32 to 36"]),
+        (4, "trn1", 1, ["no trn1 instance type is documented with a group of 4 cores"]),
+        (128, "trn2", 1, ["padded from 32 to 128"]),
+    ],
+)
+def test_an_odd_degree_is_told(degree: int, target: Target, lnc: int, expected: list[str]) -> None:
+    """NxDI pads heads and the plugin checks nothing: such a degree may work, so it is no refusal."""
+    options = ServeOptions(tensor_parallel_size=degree)
+    found = warnings(CONFIGS["meta-llama/Llama-3.1-8B-Instruct"], options, target, lnc)
+    assert len(found) == len(expected)
+    assert all(words in text for words, text in zip(expected, found, strict=True))
+    assert all("not measured" in text or "not known" in text for text in found)
+
+
+def test_the_operand_of_the_top_k_is_the_same_for_the_plan_and_for_a_failed_build() -> None:
+    config, options = CONFIGS["Qwen/Qwen3-8B"], ServeOptions(tensor_parallel_size=2, max_num_seqs=2)
+    found = logits_of(config, options)
+    assert found is not None
+    assert (found.batch, found.vocabulary, found.tensor_parallel) == (2, 151936, 2)
+    on_cpu = ServeOptions(tensor_parallel_size=2, max_num_seqs=2, additional_config=CPU_SAMPLING)
+    assert logits_of(config, on_cpu) is None, "without sampling on the device there is no such top-k"

@@ -174,6 +174,8 @@ class TestYaml:
         facts = _real()
         odd = msgspec.structs.replace(facts, model=msgspec.structs.replace(facts.model, id="a\nimage: evil"))
         assert render({}, odd).splitlines()[0].startswith("# Values for serving a image: evil on")
+        odd = msgspec.structs.replace(facts, model=msgspec.structs.replace(facts.model, id="a\x1b[2J"))
+        assert yaml.safe_load(render({"a": 1}, odd)) == {"a": 1}, "YAML takes no control characters"
 
     def test_same_bytes_every_time(self) -> None:
         assert render(_values(), _real()) == render(_values(), _real())

@@ -22,7 +22,6 @@ def document(**changes):
         "output_dir": "/o",
         "cache_dir": "/c",
         "work_dir": "/w",
-        "save_sharded_checkpoint": False,
     }
     return {**complete, **changes}
 
@@ -62,7 +61,6 @@ def test_what_has_a_default_may_be_left_out():
         ({"environment": {"A": 1}}, "must be strings"),
         ({"patches": ["pad-topk"]}, "a patch must be"),
         ({"patches": [{"id": "a", "when": "now"}]}, "a patch must be"),
-        ({"save_sharded_checkpoint": 1}, "is a int"),
     ],
 )
 def test_malformed_jobs_are_refused(changes, message):

@@ -183,10 +183,6 @@ class TestRefusals:
         arguments = {**ENGINE_ARGS, "enable_prefix_caching": True, "additional_config": override}
         assert simulation.run(engine_args=arguments).result["error"]["message"] == "AssertionError without a message"
 
-    def test_pre_sharding_must_be_part_of_the_config(self, simulation):
-        error = simulation.run(save_sharded_checkpoint=True).result["error"]
-        assert (error["kind"], "save_sharded_checkpoint" in error["message"]) == ("refused", True)
-
 
 class TestPatchTargets:
     @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import types
+from dataclasses import make_dataclass
 from types import SimpleNamespace
 
 import pytest
 
 from aot.runner import serving
 from aot.runner.failures import RunnerError
+from aot.runner.job import Job
 
 
 def vllm_config(**override):
@@ -100,3 +103,65 @@ def test_resolved_reads_either_name_of_chunked_prefill():
 
 def test_fingerprint_is_the_md5_of_the_text():
     assert serving.fingerprint("{}") == "99914b932bd37a50b983c5e7c90ae93b"
+
+
+def upstream(module, config):
+    engine_args = make_dataclass("EngineArgs", ["model"])
+    engine_args.create_engine_config = lambda self, usage_context: config
+    usage_context = SimpleNamespace(OPENAI_API_SERVER=1)
+    return serving.Upstream(module, engine_args, usage_context, lambda path: None)
+
+
+def server(config):
+    """A loader with all that is looked up; the config class takes anything."""
+    config.model_config.hf_config = None
+    module = loader()
+    module._get_model_configs = lambda hf_config: ("LlamaForCausalLM",)
+    model_class = SimpleNamespace(
+        get_config_cls=lambda: lambda neuron_config, load_config: neuron_config, get_neuron_config_cls=lambda: dict
+    )
+    module._get_neuron_model_cls = lambda architecture: model_class
+    return module
+
+
+@pytest.fixture(autouse=True)
+def constants(monkeypatch):
+    for name in ("vllm_neuron", "vllm_neuron.worker", "vllm_neuron.worker.constants"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+
+
+JOB = Job(action="compile", target="inf2", model_path="/m", output_dir="/o", cache_dir="/c", work_dir="/w")
+
+
+def test_the_sequence_as_a_whole():
+    config = vllm_config()
+    built = serving.build(upstream(server(config), config), JOB)
+    assert (built.architecture, built.resolved["max_num_seqs"]) == ("LlamaForCausalLM", 2)
+
+
+@pytest.mark.parametrize("name", ["_get_model_configs", "_get_neuron_model_cls", "_validate_neuron_config"])
+def test_a_renamed_helper_is_the_images_doing_and_no_refusal(name):
+    config = vllm_config()
+    module = server(config)
+    delattr(module, name)
+    with pytest.raises(RunnerError, match=name) as caught:
+        serving.build(upstream(module, config), JOB)
+    assert caught.value.kind == "environment"
+
+
+def test_a_renamed_setting_that_is_only_recorded_is_no_refusal():
+    config = vllm_config()
+    module = server(config)
+    del config.cache_config.num_gpu_blocks_override
+    with pytest.raises(RunnerError, match="num_gpu_blocks_override") as caught:
+        serving.build(upstream(module, config), JOB)
+    assert caught.value.kind == "environment"
+
+
+def test_what_upstream_raises_is_a_refusal():
+    config = vllm_config()
+    module = server(config)
+    module._validate_neuron_config = lambda neuron_config: neuron_config.missing
+    with pytest.raises(RunnerError, match="missing") as caught:
+        serving.build(upstream(module, config), JOB)
+    assert caught.value.kind == "refused"
