@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aot.fingerprint import speculation
 from aot.fingerprint.coercion import as_bool, as_float, as_int, as_str
 from aot.fingerprint.errors import InvalidRequest, Refused
 
@@ -51,10 +52,7 @@ def checked(given: Mapping[str, Any], engine: Mapping[str, Any]) -> tuple[dict[s
             raise Refused(f"this release of vLLM has no argument {name!r}", "remove it")
         if name not in _DEFAULTS and not _is_harmless(name, value, fields[name]):
             uncovered.append(name)
-    speculation = given.get("speculative_config")
-    if speculation is not None and not isinstance(speculation, dict):
-        raise Refused("speculative_config is not an object", "give it as a JSON object, or leave it out")
-    if speculation is not None and not is_ngram_speculation(speculation):
+    if not speculation.is_harmless(given.get("speculative_config")):
         uncovered.append("speculative_config")
     return {**_DEFAULTS, **{name: given[name] for name in _DEFAULTS.keys() & given.keys()}}, uncovered
 
@@ -73,7 +71,16 @@ def _is_harmless(name: str, value: Any, field: Mapping[str, Any]) -> bool:
     read = _READERS[kind](name, value, field)
     if read in field.get("refused", ()):
         raise Refused(f"{name} {value!r} is refused by vLLM on Neuron", f"leave {name} out")
+    if isinstance(read, dict) and _all_accepted(read, field.get("accepted", {})):
+        return True
     return not field.get("effect_unknown") and read not in field.get("uncovered", ())
+
+
+def _all_accepted(value: Mapping[str, Any], accepted: Mapping[str, list[Any]]) -> bool:
+    """Whether every key of a nested object has one of the values that were seen to be without an effect."""
+    return all(
+        any(item == one and type(item) is type(one) for one in accepted.get(key, ())) for key, item in value.items()
+    )
 
 
 def _number(read: Callable[[str, Any], Any]) -> Callable[[str, Any, Mapping[str, Any]], Any]:
@@ -137,17 +144,3 @@ _READERS: dict[str, Callable[[str, Any, Mapping[str, Any]], Any]] = {
 }
 TYPES = frozenset(_READERS) | {"any", "uncovered"}
 """Types that a field in the profile may have."""
-
-
-def is_ngram_speculation(config: Any) -> bool:
-    """Whether a speculative_config is one that vLLM accepts without looking at another model.
-
-    The plugin's own serving path would pass it on to NxDI; the hash is that of the path without it.
-    """
-    known = {"method", "num_speculative_tokens", "prompt_lookup_max", "prompt_lookup_min"}
-    if not isinstance(config, dict) or config.get("method") != "ngram" or config.keys() - known:
-        return False
-    tokens = config.get("num_speculative_tokens")
-    least, most = config.get("prompt_lookup_min", 1), config.get("prompt_lookup_max", 10**9)
-    numbers = (tokens, least, most)
-    return all(type(number) is int and number > 0 for number in numbers) and least <= most

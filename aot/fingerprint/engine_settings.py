@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aot.fingerprint import engine_fields, vllm_config
+from aot.fingerprint import engine_fields, vllm_config, vllm_quantization
 from aot.fingerprint.coercion import as_bool, as_int, product, remainder
 from aot.fingerprint.errors import Refused
 
@@ -79,7 +79,7 @@ def resolve(request: FingerprintRequest, hf: HfConfig, engine: Mapping[str, Any]
         "auto_map", ()
     ):
         settings.uncovered.append("trust_remote_code for a model that brings its own configuration class")
-    if _quantization_is_open(args["quantization"], config, dtype, engine):
+    if vllm_quantization.is_open(args["quantization"], config, dtype, engine):
         settings.uncovered.append("quantization together with the model's quantization_config")
     _check_scheduler(settings)
     _read_additional_config(settings, args["additional_config"])
@@ -157,28 +157,6 @@ def _check_expert_parallel(given: Any, config: Mapping[str, Any]) -> None:
     experts = next((config[name] for name in vllm_config.EXPERT_COUNTS if name in config), 0)
     if as_bool("enable_expert_parallel", given) and (experts or 0) < 1:
         raise Refused("enable_expert_parallel is set for a model without experts", "leave it out")
-
-
-def _quantization_is_open(given: Any, config: Mapping[str, Any], dtype: str, engine: Mapping[str, Any]) -> bool:
-    """``VllmConfig._get_quantization_config``; True where it would read the model's own quantization parameters.
-
-    Without those, a method is refused that has no default configuration or does not support the dtype.
-    """
-    if given is None:
-        return False
-    methods: Mapping[str, list[str]] = engine["quantization_methods"]
-    method = given.lower() if isinstance(given, str) else given
-    if method not in methods:
-        raise Refused(f"vLLM has no quantization method {given!r}", "leave quantization out")
-    declared = config.get("quantization_config") is not None or config.get("compression_config") is not None
-    if declared and method not in ("gguf", "inc"):
-        return True
-    if dtype not in methods[method]:
-        raise Refused(
-            f"vLLM refuses quantization {method!r} with {dtype} for a checkpoint that is not quantized",
-            "leave quantization out; on Neuron it is an override of NeuronConfig",
-        )
-    return False
 
 
 def _check_scheduler(settings: EngineSettings) -> None:

@@ -31,5 +31,9 @@ class NotCovered(FingerprintError):  # noqa: N818 - named after the answer it be
 
     kind = "not_covered"
 
-    def __init__(self, message: str, remedy: str = "ask the image itself: `aot plan --exact`") -> None:
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "leave it out, or ask the image itself (`aot plan --exact`, for what it has options for)",
+    ) -> None:
         super().__init__(message, remedy)

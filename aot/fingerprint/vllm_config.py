@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from aot.fingerprint.hf_config import HfConfig
 
-_SUB_CONFIGURATIONS = ("text_config", "llm_config", "vision_config", "encoder_config", "decoder", "generator",
-                       "thinker_config", "speculators_config")  # fmt: skip
+_TEXT_CONFIGURATIONS = ("text_encoder", "decoder", "generator", "text_config")  # get_text_config of transformers
 EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length",
             "max_target_positions", "max_sequence_length", "max_seq_length", "seq_len")  # fmt: skip
@@ -29,8 +28,10 @@ _DTYPES = {"half": "float16", "float16": "float16", "float": "float32", "float32
 
 def view(hf: HfConfig, document: Mapping[str, Any], overrides: Any, engine: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes of the configuration object that vLLM holds, after ``hf_overrides`` and its rope patch."""
-    _refuse_uncovered(document)
+    _check_speculators(document)
     config = {**hf.attributes, "dtype": hf.dtype}
+    if document.get("llm_config") is not None:  # _CONFIG_ATTRS_MAPPING
+        config["text_config"] = document["llm_config"]
     if "rope_scaling" in document:  # otherwise the dict is the class default, which vLLM does change in place
         config["rope_scaling"] = copy.deepcopy(config.get("rope_scaling"))
     if "rope_parameters" in document:
@@ -45,6 +46,7 @@ def view(hf: HfConfig, document: Mapping[str, Any], overrides: Any, engine: Mapp
     _update(config, plain, hf.attribute_map)
     rope.patch_for_vllm(config, original_length_first=engine["rope_original_length_first"])
     _update(config, {name: value for name, value in overrides.items() if isinstance(value, dict)}, hf.attribute_map)
+    _refuse_text_configuration(config)
     if config.get("quantization_config") is not None:
         _check_quantization(config["quantization_config"], normalised=engine["quantization_method_normalised"])
     config.update((alias, config.get(name)) for alias, name in hf.attribute_map.items())
@@ -70,10 +72,24 @@ def _check_architecture_values(config: Mapping[str, Any]) -> None:
     as_float("max_position_embeddings", config.get("model_max_length") or longest)
 
 
-def _refuse_uncovered(document: Mapping[str, Any]) -> None:
-    found = [name for name in _SUB_CONFIGURATIONS if document.get(name) is not None]
+def _check_speculators(document: Mapping[str, Any]) -> None:
+    """``SpeculatorsConfig``: vLLM reads such a model as a draft model with a target of its own."""
+    found = document.get("speculators_config")
+    if found is None:
+        return
+    if isinstance(found, dict) and document.get("speculators_model_type") is not None:
+        raise NotCovered("config.json has speculators_config: speculators models are not covered")
+    raise Refused("config.json has speculators_config, but names no speculators model", "remove speculators_config")
+
+
+def _refuse_text_configuration(config: Mapping[str, Any]) -> None:
+    """``get_hf_text_config``: a nested part that is plain JSON has no ``num_attention_heads``, so vLLM refuses it."""
+    found = [name for name in _TEXT_CONFIGURATIONS if config.get(name) is not None]
     if found:
-        raise NotCovered(f"config.json has {', '.join(found)}: nested configurations are not covered")
+        raise Refused(
+            f"the model's configuration has {', '.join(found)}, which vLLM takes for a multimodal model's text part",
+            "remove it from config.json or hf_overrides",
+        )
 
 
 def _update(config: dict[str, Any], values: Mapping[str, Any], attribute_map: Mapping[str, str]) -> None:

@@ -84,8 +84,9 @@ def test_accepted_without_effect(field, value):
 
 @pytest.mark.parametrize("field", ["enable_lora", "kv_transfer_config", "speculative_config"])
 def test_outside_the_rules(field):
-    assert kind(**{field: {"method": "eagle"}}) == "not_covered"
-    assert kind(**{field: {"method": "eagle"}, "max_model_len": ...}) == "refused"  # a sure refusal comes first
+    given = {"method": "eagle", "model": "/models/head"}
+    assert kind(**{field: given}) == "not_covered"
+    assert kind(**{field: given, "max_model_len": ...}) == "refused"  # a sure refusal comes first
 
 
 def test_releases_convert_parallel_sizes_at_different_moments():
@@ -122,3 +123,60 @@ def test_prompt_length():
     assert kind(additional_config={"max_prompt_length": 4096}) == "refused"
     conflict = {"max_prompt_length": 512, "override_neuron_config": {"max_context_length": 256}}
     assert kind(additional_config=conflict) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("config", "answer"),
+    [
+        ({"method": "ngram", "num_speculative_tokens": 3}, "ok"),
+        ({"model": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 4}, "ok"),
+        ({"method": "ngram", "num_speculative_tokens": "3", "prompt_lookup_max": None}, "ok"),
+        ({"method": "ngram", "num_speculative_tokens": 3, "disable_by_batch_size": 4}, "ok"),
+        ({"method": "ngram"}, "refused"), ({}, "refused"), ({"num_speculative_tokens": 3}, "refused"),
+        ({"method": "ngram", "num_speculative_tokens": 0}, "refused"),
+        ({"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 0}, "refused"),
+        ({"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 2, "prompt_lookup_min": 4}, "refused"),
+        ({"method": "eagle", "num_speculative_tokens": 3}, "refused"), ({"method": "medusa"}, "refused"),
+        ({"method": "nope", "num_speculative_tokens": 3}, "refused"),
+        ({"model": "/models/draft", "num_speculative_tokens": 3}, "not_covered"),
+        ({"method": "suffix"}, "not_covered"), ({"method": "mtp", "num_speculative_tokens": 1}, "refused"),
+        ({"method": "ngram", "num_speculative_tokens": 3, "nope": 1}, "not_covered"),
+    ],
+)  # fmt: skip
+def test_speculation(config, answer):
+    assert kind(speculative_config=config) == answer
+
+
+@pytest.mark.parametrize(
+    ("method", "declared", "dtypes"),
+    [
+        ("awq", {"bits": 4, "group_size": 128, "zero_point": True}, {"float16"}),
+        ("awq", {"bits": 8, "group_size": 128, "zero_point": True}, set()), ("awq", {"bits": 4}, set()),
+        ("gptq", {"bits": 8, "group_size": 128, "desc_act": False}, {"float16"}), ("gptq", {"bits": 5}, set()),
+        ("gptq", {"bits": 5, "group_size": 128, "desc_act": False}, set()),
+        ("fp8", {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]},
+         {"bfloat16", "float16"}),
+        ("fp8", {"quant_method": "fp8", "activation_scheme": "static", "weight_block_size": [128, 128]}, set()),
+        ("fp8", {"quant_method": "awq"}, set()), ("mxfp4", {"quant_method": "mxfp4"}, {"bfloat16"}),
+        ("bitsandbytes", {"quant_method": "awq"}, {"bfloat16", "float16", "float32"}),
+    ],
+)  # fmt: skip
+def test_quantization_of_a_quantized_checkpoint(method, declared, dtypes):
+    hf = {**QWEN3, "quantization_config": declared}
+    accepted = {d for d in ("bfloat16", "float16", "float32") if kind(hf=hf, quantization=method, dtype=d) == "ok"}
+    assert accepted == dtypes
+    if dtypes:
+        dtype = min(dtypes)
+        assert fingerprint(hf=hf, quantization=method, dtype=dtype).md5 == fingerprint(hf=hf, dtype=dtype).md5
+
+
+def test_quantization_methods_that_are_not_modelled():
+    assert kind(hf={**QWEN3, "quantization_config": {"bits": 4}}, quantization="moe_wna16") == "not_covered"
+
+
+@pytest.mark.parametrize("toolchain", ["sdk2.28.0", "sdk2.29.0"])
+def test_nested_flags_with_known_values_have_no_effect(toolchain):
+    for config in ({"level": 1}, {"cudagraph_mode": "NONE"}, {"mode": 0, "backend": "eager"}):
+        assert fingerprint(compilation_config=config, toolchain=toolchain).md5 == fingerprint(toolchain=toolchain).md5
+    assert kind(compilation_config={"cudagraph_mode": "nope"}, toolchain=toolchain) == "not_covered"
+    assert kind(structured_outputs_config={"backend": "xgrammar"}, toolchain=toolchain) == "ok"

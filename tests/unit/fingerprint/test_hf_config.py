@@ -148,9 +148,28 @@ def test_refused_configurations(changes):
     assert kind(hf={**QWEN3, **changes}) == "refused"
 
 
-@pytest.mark.parametrize("changes", [{"text_config": {"a": 1}}, {"to_dict": 1}, {"model_type": "phi3"}])
+@pytest.mark.parametrize("changes", [{"to_dict": 1}, {"model_type": "phi3"}])
 def test_configurations_outside_the_rules(changes):
     assert kind(hf={**QWEN3, **changes}) == "not_covered"
+
+
+@pytest.mark.parametrize("name", ["text_config", "llm_config", "text_encoder", "decoder", "generator"])
+def test_a_nested_text_configuration_is_refused(name):
+    assert kind(hf={**QWEN3, name: {"hidden_size": 8}}) == "refused"
+    assert kind(hf={**QWEN3, name: None}) == "ok"
+    assert kind(hf_overrides={name: {"hidden_size": 8}}) == ("ok" if name == "llm_config" else "refused")
+
+
+@pytest.mark.parametrize("name", ["vision_config", "encoder_config", "thinker_config", "audio_config"])
+def test_other_nested_configurations_are_hashed_as_they_are(name):
+    assert fingerprint(hf={**QWEN3, name: {"hidden_size": 8}}).config[name] == {"hidden_size": 8}
+    assert fingerprint(hf_overrides={name: {"a": 1}}).md5 == fingerprint().md5
+
+
+def test_speculators_models_are_not_guessed():
+    assert kind(hf={**QWEN3, "speculators_config": {}}) == "refused"
+    eagle = {"speculators_config": {"algorithm": "eagle3"}, "speculators_model_type": "eagle3"}
+    assert kind(hf={**QWEN3, **eagle}) == "not_covered"
 
 
 def test_what_depends_on_the_pod_or_on_foreign_code_is_outside():
