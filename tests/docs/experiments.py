@@ -29,6 +29,19 @@ BASE = FingerprintRequest(
     },
     detected_platform="inf2",
 )
+_MOE: dict[str, Any] = {
+    **CONFIG, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "num_local_experts": 8,
+    "num_experts_per_tok": 2,
+}  # fmt: skip
+_FLAG_VALUES: dict[str, list[Any]] = {
+    "quantization": ["fp8", "bitsandbytes", "gguf", "other"],
+    "speculative_config": [
+        {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4},
+        {"model": "/models/draft", "num_speculative_tokens": 4},
+        {"other": 1},
+    ],
+    "compilation_config": [{"mode": 0}, {"level": 0}, {"other": 1}],
+}
 ENTERS, SAME, REFUSED, NOT_COVERED = "enters", "no", "refused", "not covered"
 PARTLY = "no or not covered"
 
@@ -72,6 +85,7 @@ class Laboratory:
         self._bases: dict[tuple[str, str], Fingerprint] = {}
 
     def row(self, change: str, *requests: FingerprintRequest, base: FingerprintRequest = BASE) -> Row:
+        """``base`` must have a hash in every toolchain, or its outcome is that of the base itself."""
         return Row(change, tuple(self._try(name, requests, base) for name in self.profiles))
 
     def _try(self, name: str, requests: tuple[FingerprintRequest, ...], base: FingerprintRequest) -> Outcome:
@@ -88,12 +102,20 @@ class Laboratory:
         found = [self._base(each, BASE).config["neuron_config"] for each in self.profiles]
         return next((each[name] for each in found if name in each), None)
 
+    def default_for_experts(self, name: str) -> Any:
+        """The default of an attribute that only a mixture of experts has, in the first toolchain that has it."""
+        tables = [each["moe_neuron_config"]["defaults"] for each in self.profiles.values()]
+        return next((each[name] for each in tables if name in each), None)
+
     def _one(self, name: str, request: FingerprintRequest, base: FingerprintRequest) -> Outcome:
         try:
             found = compute(request, self.profiles[name])
         except FingerprintError as problem:
             return Outcome(NOT_COVERED if isinstance(problem, NotCovered) else REFUSED)
-        reference = self._base(name, base)
+        try:
+            reference = self._base(name, base)
+        except FingerprintError as problem:
+            return Outcome(NOT_COVERED if isinstance(problem, NotCovered) else REFUSED)
         if found.md5 == reference.md5:
             return Outcome(SAME)
         return Outcome(ENTERS, tuple(each.path for each in differences(reference.config, found.config)))
@@ -119,6 +141,11 @@ def with_env(base: FingerprintRequest = BASE, /, **env: str) -> FingerprintReque
     return replace(base, env={**base.env, **env})
 
 
+def with_moe(**override: Any) -> FingerprintRequest:
+    """A mixture of experts in the place of the dense example."""
+    return replace(with_override(**override), hf_config=_MOE)
+
+
 def with_config(**changes: Any) -> FingerprintRequest:
     return replace(BASE, hf_config={**CONFIG, **changes})
 
@@ -141,8 +168,10 @@ def other_values(default: Any) -> Iterator[Any]:
         yield from (True, 2, 128, [128, 2048], "float32", {})
 
 
-def sample_values(field: dict[str, Any]) -> list[Any]:
-    """Values for a field of ``EngineArgs`` as the profile describes its type."""
+def sample_values(name: str, field: dict[str, Any]) -> list[Any]:
+    """Values for a field of ``EngineArgs``: those that it needs, else as the profile describes its type."""
+    if name in _FLAG_VALUES:
+        return _FLAG_VALUES[name]
     kind = field["type"]
     if kind in ("choice", "only"):
         return list(field.get("choices", [field.get("value")]))
