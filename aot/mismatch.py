@@ -29,17 +29,29 @@ def explained(plan: BuildPlan, found_canonical: str) -> AotError:
     return AotError(
         ErrorId.FINGERPRINT_MISMATCH,
         reason=(
-            f"the server's own code computes another fingerprint than predicted{_as_if(explanation)}; "
+            f"{_who(plan)} computes another fingerprint than predicted{_as_if(explanation)}; "
             f"predicted -> found: {shown or 'the same fields, spelled differently'}{more}"
         ),
-        remedy=(
-            "check that the lock names the toolchain's own image; build with --allow-mismatch to trust the image, and "
-            "please report the difference"
-        ),
+        remedy=_remedy(plan),
         facts={
             "differences": [{"path": field.path, "left": field.left, "right": field.right} for field in fields],
             "causes": [asdict(cause) for cause in explanation.causes],
         },
+    )
+
+
+def _who(plan: BuildPlan) -> str:
+    return "the simulator" if plan.simulated else "the server's own code"
+
+
+def _remedy(plan: BuildPlan) -> str:
+    """What to do; an artifact that was stored with --allow-mismatch is met here too."""
+    check = "the lock names the toolchain's own image"
+    if plan.simulated:
+        check = "no AOT_SIMULATOR_PERTURB is set: simulator and prediction are both aot's, and one of them is wrong"
+    return (
+        f"check that {check}; --allow-mismatch accepts the difference, --rebuild replaces an artifact stored that way; "
+        "please report it"
     )
 
 

@@ -147,19 +147,30 @@ _UNCOVERED_OVERRIDES = (
 """Override keys of NxDI's NeuronConfig that belong to speculative decoding or LoRA."""
 
 
+_SANE = {"num_hidden_layers": 10_000, "num_labels": 100_000}
+"""What no model has: upstream would write a list entry for each before anything else happens."""
+
+
+def _exceeds(value: object, most: int) -> bool:
+    return isinstance(value, int | float) and value > most
+
+
 def _refuse_uncovered(config: Mapping[str, Any], options: ServeOptions) -> None:
     """Multimodal models, speculation and LoRA: other graphs and other config classes, not measured yet."""
     override = (options.additional_config or {}).get("override_neuron_config") or {}
     # A value that switches nothing on is harmless; an empty dict switches lora_config on.
     given = [name for name in _UNCOVERED_OVERRIDES if override.get(name) not in (None, False, 0)]
     found = [f"override_neuron_config.{name}" for name in given]
+    found += [
+        f"a config.json with {name} over {most}" for name, most in _SANE.items() if _exceeds(config.get(name), most)
+    ]
     if "vision_config" in config or "audio_config" in config:
         found.append("a multimodal model (config.json has a vision or audio configuration)")
     if found:
         raise AotError(
             ErrorId.NOT_COVERED,
             reason=f"not covered yet: {'; '.join(found)}",
-            remedy="build a text-only model without speculation and LoRA, or compile this one in the image by hand",
+            remedy="build a text-only model of usual size, without speculation and LoRA, or compile it by hand",
         )
 
 

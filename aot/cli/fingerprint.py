@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from aot.fingerprint import FingerprintError
 
 
+_NOT_WITH_REQUESTS = ("toolchain", "model_path", "model_dir", "env", "env_file", "as_json")
+"""Each request brings its own; answers are JSON Lines anyway."""
+
+
 @click.command(
     "fingerprint",
     # vLLM's own flags are read by vLLM's rules (aot.serve_command); -h must not be found inside its -dph.
@@ -56,6 +60,9 @@ def command(arguments: tuple[str, ...], requests: IO[bytes] | None, **options: A
     """
     if (requests is not None) + (options["command_line"] is not None) + bool(arguments) != 1:
         raise click.UsageError("give one of MODEL with flags, --command, or --requests")
+    ignored = [name for name in _NOT_WITH_REQUESTS if options[name]]
+    if requests is not None and ignored:
+        raise click.UsageError(f"--{ignored[0].removeprefix('as_').replace('_', '-')} does not go with --requests")
     if requests is None:
         from aot.cli import fingerprint_one
 

@@ -38,6 +38,8 @@ def run(arguments: Sequence[str], options: dict[str, Any]) -> None:
     for warning in asked.warnings:
         voice.warn(warning)
     found = serve_fingerprint.answer(asked)
+    if asked.not_in_hash and not options["as_json"]:
+        display.say(f"not in the hash: {', '.join(asked.not_in_hash)}", err=True)
     if options["as_json"]:
         display.document(as_document(asked, found, canonical=options["canonical"]))
     elif options["canonical"]:
@@ -71,8 +73,6 @@ def _introduce(asked: Answer) -> None:
         f"hashed model string: {asked.request.model_dir} ({asked.hashed_because})",
         f"config.json from {asked.config_from}, toolchain {asked.toolchain}, platform {_platform(asked)}",
     ]
-    if asked.not_in_hash:
-        lines.append(f"not in the hash: {', '.join(asked.not_in_hash)}")
     for line in lines:
         display.say(line, err=True)
 

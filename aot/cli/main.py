@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import signal
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aot import __version__
-from aot.errors import EXIT_INTERNAL, EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, AotError, ErrorClass
+from aot.errors import EXIT_INTERNAL, EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, AotError, ErrorClass, ErrorId
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -105,6 +106,10 @@ def run(arguments: list[str]) -> int:
         # The reader of our stdout went away (`aot list | head`): not an error, and nothing left to say.
         sys.stdout = None
         return EXIT_OK
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            return _report_defect(wants_json)
+        return _report_full()
     except Exception:  # noqa: BLE001 - the one place where an unexpected exception is shown, traceback and all
         return _report_defect(wants_json)
     return outcome if isinstance(outcome, int) else EXIT_OK
@@ -124,6 +129,17 @@ def _report_usage(error: click.ClickException, wants_json: bool) -> int:
     if wants_json:
         display.document({"error": display.error_fields("usage", error.format_message(), "see --help", 2)})
     return ErrorClass.USAGE.exit_code
+
+
+def _report_full() -> int:
+    """Standard output leads to a full disk; whatever writes elsewhere says so itself, with the place."""
+    sys.stdout = None  # what is still buffered would fail again at exit
+    problem = AotError(
+        ErrorId.DISK_FULL,
+        reason="no space left on device while writing the output",
+        remedy="free space where standard output leads to",
+    )
+    return _report(problem, wants_json=False)
 
 
 def _report_stop(what: str, exit_code: int, wants_json: bool) -> int:

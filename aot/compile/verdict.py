@@ -131,7 +131,7 @@ def _ending(
             "the last lines of its log may explain it; if they do not, report it with them",
         )
     if result.error is not None:
-        return _ending_of_error(result.error, main)
+        return _ending_of_error(result.error, main, simulated=result.simulated)
     if result.outcome == "failed":
         return None
     why = f"left no {' and no '.join(missing)}" if missing else f"ended with {_exit_class(ended)}"
@@ -142,9 +142,30 @@ def _ending(
     )
 
 
-def _ending_of_error(error: RunnerError, main: FailedModule | None) -> Ending | None:
+SIMULATOR_GAP = "the simulator does not know"
+"""How ``images/simulator`` begins to say that something lies outside its small world (``DoesNotKnow``)."""
+
+
+def _refused_by_simulator(error: RunnerError) -> Ending:
+    """Never the server's own word: the simulator refuses what it infers the server would, and what it does not know."""
+    if SIMULATOR_GAP in error.message:
+        return Ending(
+            ErrorId.NOT_COVERED,
+            f"the simulator cannot play this request: {error.message}",
+            "simulate another model or other options, or run the real image (without --simulate)",
+        )
+    return Ending(
+        ErrorId.REFUSED_BY_SERVER,
+        f"the simulator refuses this request, as it takes the server to do: {error.type}: {error.message}",
+        "change the serve option it names; the real image decides (without --simulate)",
+    )
+
+
+def _ending_of_error(error: RunnerError, main: FailedModule | None, *, simulated: bool) -> Ending | None:
     text = f"{error.type}: {error.message}"
     match error.kind:
+        case "refused" if simulated:
+            return _refused_by_simulator(error)
         case "refused":
             return Ending(
                 ErrorId.REFUSED_BY_SERVER,

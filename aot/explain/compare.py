@@ -69,11 +69,14 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why two fingerprints differ; every differing field is in exactly one cause or in ``unattributed``."""
+    """Why two fingerprints differ; every differing field is in exactly one cause or in ``unattributed``.
+
+    ``equal`` is None where nothing differs in what both sides show, but one of them shows only part of its document.
+    """
 
     left: Resolved
     right: Resolved
-    equal: bool
+    equal: bool | None
     causes: tuple[Cause, ...] = ()
     unattributed: tuple[Field, ...] = ()
     without_effect: tuple[str, ...] = ()
@@ -99,12 +102,18 @@ def explain_upgrade(side: Side, toolchain: str, profile_of: ProfileOf, default_t
     return _explain(*upgraded(side, toolchain, profile_of, default_toolchain), profile_of)
 
 
+def _equal(fields: Sequence[object], left: Resolved, right: Resolved) -> bool | None:
+    if fields:
+        return False
+    return True if left.md5 and right.md5 else None
+
+
 def _explain(left: Resolved, right: Resolved, profile_of: ProfileOf) -> Explanation:
     fields = differences(left.document, right.document)
     outside = tuple(_outside(left, right))
     if left.inputs is None or right.inputs is None:
         rest = tuple(_field(each, frozenset(), None, left, profile_of) for each in fields)
-        return Explanation(left, right, not fields, unattributed=rest, outside=outside)
+        return Explanation(left, right, _equal(fields, left, right), unattributed=rest, outside=outside)
     experiment = Experiment(Laboratory(profile_of), left.inputs, right.inputs)
     found = _folded(experiment.attribute(_computable(fields, left, right, profile_of)))
     groups: dict[frozenset[Name], list[Field]] = {}
@@ -117,7 +126,7 @@ def _explain(left: Resolved, right: Resolved, profile_of: ProfileOf) -> Explanat
     return Explanation(
         left=left,
         right=right,
-        equal=not fields,
+        equal=_equal(fields, left, right),
         causes=tuple(_cause(names, groups[names], experiment, left, right) for names in ordered),
         unattributed=tuple(rest_fields),
         without_effect=tuple(_without_effect(experiment, left, right)),

@@ -75,6 +75,8 @@ def _heads(explanation: Explanation) -> Iterator[str]:
 
 
 def _verdict(explanation: Explanation) -> str:
+    if explanation.equal is None:
+        return "No difference in what both sides show; whether the fingerprints are equal is not known."
     if explanation.equal:
         return f"The fingerprints are equal. {NOT_AN_IDENTITY}"
     fields = _counted(explanation.count, "field")
@@ -166,7 +168,7 @@ def _joined_lines(lines: Sequence[str]) -> str:
 
 def as_markdown(explanation: Explanation) -> str:
     """For a pull request: a table of causes, the fields folded away."""
-    lines = [f"**{_verdict(explanation).rstrip(':')}**" if not explanation.equal else _verdict(explanation), ""]
+    lines = [f"**{_verdict(explanation).rstrip(':')}**" if explanation.equal is False else _verdict(explanation), ""]
     lines += ["| | fingerprint | from |", "|---|---|---|"]
     for word, resolved in (("left", explanation.left), ("right", explanation.right)):
         lines.append(f"| {word} | `{resolved.md5 or '?'}` | {_cell(resolved.side.label)} ({resolved.side.kind}) |")

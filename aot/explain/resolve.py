@@ -161,5 +161,5 @@ def _no_profile(label: str, toolchain: str | None) -> AotError:
     return AotError(
         ErrorId.NOT_COVERED,
         reason=f"{label}: there is no fingerprint profile for the toolchain {toolchain!r}",
-        remedy="name another toolchain with --toolchain; `aot toolchain list` shows them",
+        remedy="name another toolchain (--toolchain, --upgrade-to); `aot toolchain list` shows which are covered",
     )

@@ -313,3 +313,15 @@ def test_what_cannot_be_recorded_is_refused_at_once(aot: Aot, value: str) -> Non
 def test_no_home_and_no_cache_is_needed(aot: Aot) -> None:
     done = aot.build(HOME="/nonexistent", XDG_CACHE_HOME="/proc/nope")
     assert done.status == 0, done.stderr
+
+
+def test_what_the_simulator_does_not_know_is_its_own_limit_not_the_servers_word(aot: Aot, tmp_path: Path) -> None:
+    model = tmp_path / "Mixtral"
+    shutil.copytree(EXAMPLE, model)
+    config = json.loads((model / "config.json").read_bytes())
+    config |= {"architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}
+    (model / "config.json").write_text(json.dumps(config))
+    error = aot.build(model=model).document["error"]
+    assert error["id"] == "not-covered"
+    assert "the simulator cannot play this request" in error["reason"]
+    assert "server" not in error["remedy"]

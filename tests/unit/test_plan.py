@@ -122,6 +122,8 @@ def test_image_runner_model_and_path_are_in_the_key(inputs: Inputs) -> None:
             ErrorId.REFUSED_BY_SERVER,
         ),
         ({}, msgspec.structs.replace(OPTIONS, tensor_parallel_size=32), ErrorId.DOES_NOT_FIT),
+        ({"num_hidden_layers": 10**9}, OPTIONS, ErrorId.NOT_COVERED),
+        ({"num_labels": 10**8}, OPTIONS, ErrorId.NOT_COVERED),
         ({"num_hidden_layers": 4000}, ServeOptions(), ErrorId.DOES_NOT_FIT),
     ],
 )

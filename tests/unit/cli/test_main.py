@@ -120,3 +120,24 @@ def test_a_reader_that_goes_away_is_no_error(aot: Aot) -> None:
 
 def test_exit_codes_of_the_readme_are_generated() -> None:
     assert {each.exit_code for each in ErrorClass} >= set(range(2, 13))
+
+
+def test_a_full_output_is_no_defect(aot: Aot) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "aot", "toolchain", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=aot.environment,
+        )
+    assert done.returncode == ErrorClass.STORE.exit_code
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_options_that_requests_bring_themselves_are_refused(aot: Aot) -> None:
+    done = aot("fingerprint", "--requests", "/dev/null", "--env", "A=1")
+    assert done.status == 2
+    assert "--env does not go with --requests" in done.stderr
