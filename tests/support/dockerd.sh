@@ -15,6 +15,14 @@ fi
 command -v dockerd >/dev/null || { echo "dockerd: not installed (Debian: apt-get install docker.io)" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || { echo "dockerd: must be started by root" >&2; exit 1; }
 
+# An engine that was killed leaves its process number behind; another process, or a zombie, may have that number now,
+# and then dockerd refuses to start.
+pidfile=/var/run/docker.pid
+if [ -f "$pidfile" ]; then
+    state=$(sed -n 's/^[0-9]* (dockerd) \(.\).*/\1/p' "/proc/$(cat "$pidfile")/stat" 2>/dev/null || :)
+    case "$state" in '' | Z | X) rm -f "$pidfile" ;; esac
+fi
+
 set -- --bridge=none --iptables=false --ip6tables=false
 [ -z "${AOT_DOCKERD_DRIVER:-}" ] || set -- "$@" --storage-driver="$AOT_DOCKERD_DRIVER"
 # A session of its own, so that a Ctrl-C in the tests does not stop the engine.
