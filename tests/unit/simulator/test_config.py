@@ -94,6 +94,7 @@ def vary(**changes):
     [
         {"hf_config": {"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss"}},
         {"hf_config": {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen9"}},
+        {"hf_config": {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "decoder": {}}},
         {"engine_args": {"max_model_len": 128, "quantization": "fp8"}},
         {
             "engine_args": {
@@ -103,7 +104,7 @@ def vary(**changes):
             }
         },
     ],
-    ids=["architecture", "model type", "quantization", "override"],
+    ids=["architecture", "model type", "nested text model", "quantization", "override"],
 )
 def test_what_it_does_not_know_it_says(compute, changes):
     environment = (("NEURON_PLATFORM_TARGET_OVERRIDE", "inf2"),)

@@ -17,6 +17,7 @@ _DTYPES = {
     "bfloat16": torch.bfloat16, "float16": torch.float16, "half": torch.float16, "float32": torch.float32,
     "float": torch.float32,
 }  # fmt: skip
+_TEXT_PARTS = {"text_config", "text_encoder", "decoder", "generator", "llm_config"}
 
 
 @dataclass
@@ -75,6 +76,9 @@ class EngineArgs:
         if unknown or self.pipeline_parallel_size != 1:
             raise DoesNotKnow(f"what {unknown or 'pipeline parallelism'} does to the config")
         hf_config = files.read_config(self.model)
+        nested = sorted(_TEXT_PARTS.intersection(hf_config))
+        if nested:
+            raise DoesNotKnow(f"a config.json with {nested[0]}, a text model inside another")
         self._check_length()
         config = VllmConfig(
             model_config=SimpleNamespace(
