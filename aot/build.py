@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from aot import locking, mismatch, plan, resolve
+from aot import mismatch, plan, resolve
 from aot.artifact import facts
 from aot.check import eos
 from aot.compile import attempts, jobs, prediction
@@ -83,9 +83,9 @@ def build(
         return _reused(planned, found, inputs, settings, progress)
     with progress.group("check that generation can stop"):
         report = _check_eos(inputs, planned, settings, progress)
-    if not request.simulate:
-        inputs = resolve.with_pin(inputs, locking.ensure_locked(inputs.toolchain.name, settings.lock_path, progress))
-        planned = plan.make(inputs)
+    pinned = resolve.locked(inputs, settings.lock_path, progress)
+    if pinned is not inputs:
+        inputs, planned = pinned, plan.make(pinned)
     assert planned.key is not None  # noqa: S101 - the image is pinned now, or this is a simulation
     with store.lock(planned.key, progress.heartbeat):
         found = _find(store, planned, settings, progress)
@@ -98,8 +98,7 @@ def build(
 def _reap(engine: Engine, progress: Progress) -> None:
     """A build that was killed here may have left a container behind, whether or not this one will need an engine."""
     try:
-        for removed in engine.reap():
-            progress.info(f"removed what a killed aot left behind: {removed}")
+        jobs.reap(engine, progress)
     except AotError as problem:
         progress.warn(f"a killed build may have left a container behind, and cannot be cleaned up: {problem.reason}")
 

@@ -64,6 +64,19 @@ def with_pin(inputs: Inputs, pin: Pin) -> Inputs:
     return replace(inputs, pin=pin, image_identity=_image_identity(inputs.request, pin))
 
 
+def locked(inputs: Inputs, lock_path: Path, progress: Progress) -> Inputs:
+    """Inputs whose image is pinned: the very same ones in a simulation and where the pin is the one they hold.
+
+    Resolves the tag and writes the lock on first use. Raises ``LOCK_MOVED`` and the errors of the registry.
+    """
+    if inputs.request.simulate:
+        return inputs
+    from aot import locking
+
+    pin = locking.ensure_locked(inputs.toolchain.name, lock_path, progress)
+    return inputs if pin == inputs.pin else with_pin(inputs, pin)
+
+
 def _image_identity(request: BuildRequest, pin: Pin | None) -> str | None:
     if request.simulate:
         # Never of the form sha256:..., so a simulated key cannot equal a real one.

@@ -126,9 +126,10 @@ def _report_usage(error: click.ClickException, wants_json: bool) -> int:
     from aot.cli import display
 
     error.show()
+    code = ErrorClass.USAGE.exit_code
     if wants_json:
-        display.document({"error": display.error_fields("usage", error.format_message(), "see --help", 2)})
-    return ErrorClass.USAGE.exit_code
+        display.document({"error": display.error_fields("usage", error.format_message(), "see --help", code)})
+    return code
 
 
 def _report_full() -> int:

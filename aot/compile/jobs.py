@@ -76,6 +76,12 @@ def make_job(directory: Path, cache: Path, document: Mapping[str, Any], place: W
     )
 
 
+def reap(engine: Engine, progress: Progress) -> None:
+    """Remove what killed processes left in the engine, and say so."""
+    for removed in engine.reap():
+        progress.info(f"removed what a killed aot left behind: {removed}")
+
+
 def make_ready(
     engine: Engine, directory: Path, place: Where, settings: RunSettings, progress: Progress, *, scratch_bytes: int
 ) -> None:
@@ -83,8 +89,7 @@ def make_ready(
 
     Raises the errors of ``Engine.preflight``.
     """
-    for removed in engine.reap():
-        progress.info(f"removed what a killed aot left behind: {removed}")
+    reap(engine, progress)
     real = place.simulates is None
     engine.preflight(
         Needs(

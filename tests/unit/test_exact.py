@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
-from aot.compile.result import FoundFingerprint, RunnerResult
+from aot.compile.result import FoundFingerprint, RunnerResult, read_canonical
 from aot.errors import AotError
 from aot.exact import _exact
 
@@ -28,7 +29,8 @@ def test_the_verdict() -> None:
 
 
 @pytest.mark.parametrize("claimed", [None, "0" * 32])
-def test_a_fingerprint_that_is_not_the_md5_of_its_text_is_no_answer(claimed: str | None) -> None:
+def test_a_fingerprint_that_is_not_the_md5_of_its_text_is_no_answer(claimed: str | None, tmp_path: Path) -> None:
+    (tmp_path / "canonical.json").write_text(TEXT)
     with pytest.raises(AotError) as problem:
-        _exact(answer(claimed), TEXT)
+        _exact(answer(claimed), read_canonical(tmp_path, answer(claimed)))
     assert problem.value.error_id.string_id == "runner-without-result"
